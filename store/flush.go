@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
+)
+
+const factFlush = "flush" // number of the last flush
+
+// Flush writes one batch of the meter: session and download rows, usage, and one transfer per
+// member and epoch from available (what is missing from staked) to the epoch's pot. What neither
+// holds is written off and recorded in usage.unpaid_utok. A batch number already written is a
+// no-op, so a flush whose commit reported an error is simply repeated.
+func (s *Store) Flush(ctx context.Context, b *swarm.Batch) error {
+	slices.SortFunc(b.Usage, func(x, y swarm.UsageRow) int {
+		return compare3(int64(x.Member), int64(y.Member), x.Epoch, y.Epoch, int64(x.Torrent), int64(y.Torrent))
+	})
+	return s.write(ctx, func(t *tx) error {
+		last, err := t.factInt(factFlush)
+		if err != nil {
+			return err
+		}
+		if b.Number <= last {
+			t.tellCharges(b)
+			return nil
+		}
+		if err := t.setFact(factFlush, strconv.FormatInt(b.Number, 10)); err != nil {
+			return err
+		}
+		return errors.Join(t.flushSessions(b.Sessions), t.flushDownloads(b.Downloads),
+			t.flushUsage(b), t.flushIntroductions(b.Introductions))
+	})
+}
+
+// tellCharges has OnFunds told of a flush that was written by a commit that reported an error.
+func (t *tx) tellCharges(b *swarm.Batch) {
+	if b.Number <= t.store.told || b.Number <= t.batch.flush {
+		return
+	}
+	for _, u := range b.Usage {
+		t.batch.touch(u.Member, int64(u.Charge))
+	}
+	t.batch.flushed(b.Number)
+}
+
+func compare3(a, b, c, d, e, f int64) int {
+	switch {
+	case a != b:
+		return cmp64(a, b)
+	case c != d:
+		return cmp64(c, d)
+	}
+	return cmp64(e, f)
+}
+
+func cmp64(a, b int64) int {
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}
+
+const downloadColumns = `member, torrent, metered_bytes, pass_metered_bytes, billed_bytes, max_left_bytes, min_left_bytes, cost_utok,
+	cost_rem, charged_utok, reserved_utok, quote_utok_per_gib, quote_ms, first_quote_utok_per_gib, first_ms, completed_ms, seq`
+
+func (t *tx) flushSessions(rows []swarm.SessionRow) error {
+	for _, r := range rows {
+		err := t.exec(`INSERT INTO peer_sessions (member, torrent, peer_id, generation, uploaded_bytes, downloaded_bytes,
+				left_bytes, stopped, seq, last_ms, addr, seeding_ms, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET generation = excluded.generation, uploaded_bytes = excluded.uploaded_bytes,
+				downloaded_bytes = excluded.downloaded_bytes, left_bytes = excluded.left_bytes, stopped = excluded.stopped,
+				seq = excluded.seq, last_ms = excluded.last_ms, addr = excluded.addr, seeding_ms = excluded.seeding_ms, flags = excluded.flags
+			WHERE excluded.seq > seq`,
+			r.Member, r.Torrent, r.PeerID[:], r.Generation, r.Uploaded, r.Downloaded, r.Left, r.Stopped, r.Seq, r.LastMs,
+			r.Addr.String(), r.SeedingMs, r.Flags)
+		if err != nil {
+			return fmt.Errorf("write peer session: %w", err)
+		}
+	}
+	return nil
+}
+
+func (t *tx) flushDownloads(rows []swarm.DownloadRow) error {
+	for _, r := range rows {
+		err := t.exec("INSERT INTO downloads ("+downloadColumns+`)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET metered_bytes = excluded.metered_bytes, pass_metered_bytes = excluded.pass_metered_bytes, billed_bytes = excluded.billed_bytes,
+				max_left_bytes = excluded.max_left_bytes, min_left_bytes = excluded.min_left_bytes,
+				cost_utok = excluded.cost_utok, cost_rem = excluded.cost_rem, charged_utok = excluded.charged_utok,
+				reserved_utok = excluded.reserved_utok, quote_utok_per_gib = excluded.quote_utok_per_gib,
+				quote_ms = excluded.quote_ms, first_quote_utok_per_gib = excluded.first_quote_utok_per_gib, first_ms = excluded.first_ms, completed_ms = excluded.completed_ms, seq = excluded.seq
+			WHERE excluded.seq > seq`,
+			r.Member, r.Torrent, r.Metered, r.PassMetered, r.Billed, r.MaxLeft, r.MinLeft, r.Cost, r.CostRem, r.Charged, r.Reserved,
+			r.Quote, r.QuoteMs, r.FirstQuote, r.FirstMs, r.Completed, r.Seq)
+		if err != nil {
+			return fmt.Errorf("write download: %w", err)
+		}
+	}
+	return nil
+}
+
+// flushUsage takes each row's charge and adds what was really paid to the epoch's usage.
+func (t *tx) flushUsage(b *swarm.Batch) error {
+	t.batch.flushed(b.Number)
+	for i := 0; i < len(b.Usage); {
+		j := i
+		for j < len(b.Usage) && b.Usage[j].Member == b.Usage[i].Member && b.Usage[j].Epoch == b.Usage[i].Epoch {
+			j++
+		}
+		if err := t.chargeMember(b.Number, b.Usage[i:j]); err != nil {
+			return err
+		}
+		i = j
+	}
+	return nil
+}
+
+// chargeMember charges one member's rows of one epoch: at most two transfers.
+func (t *tx) chargeMember(flush int64, rows []swarm.UsageRow) error {
+	m, epoch := rows[0].Member, rows[0].Epoch
+	avail, err := t.balance(tokens.Token, tokens.Available(m))
+	if err != nil {
+		return err
+	}
+	staked, err := t.balance(tokens.Token, tokens.Staked(m))
+	if err != nil {
+		return err
+	}
+	var due, fromAvail, fromStake tokens.Amount
+	for _, r := range rows {
+		a := min(r.Charge, avail-fromAvail)
+		st := min(r.Charge-a, staked-fromStake)
+		due, fromAvail, fromStake = due+r.Charge, fromAvail+a, fromStake+st
+		if err := t.addUsage(r, a+st); err != nil {
+			return err
+		}
+	}
+	t.batch.touch(m, int64(due))
+	id := fmt.Sprintf("charge/%d/%d/%d", flush, m, epoch)
+	return errors.Join(
+		t.charge(id, tokens.Available(m), epoch, fromAvail, flush),
+		t.charge(id+"/stake", tokens.Staked(m), epoch, fromStake, flush))
+}
+
+func (t *tx) charge(id string, from tokens.Account, epoch int64, a tokens.Amount, flush int64) error {
+	if a == 0 {
+		return nil
+	}
+	return t.post(tokens.Transfer{ID: id, Asset: tokens.Token, From: from, To: tokens.Pot(epoch), Amount: a,
+		Code: tokens.CodeCharge, Ref: fmt.Sprintf("flush/%d", flush)})
+}
+
+func (t *tx) addUsage(r swarm.UsageRow, paid tokens.Amount) error {
+	network := ""
+	if r.Network.IsValid() {
+		network = r.Network.String()
+	}
+	err := t.exec(`INSERT INTO usage (epoch, torrent, member, billed_bytes, charged_utok, unpaid_utok, claimed_bytes, from_ms, to_ms, network)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET billed_bytes = billed_bytes + excluded.billed_bytes, charged_utok = charged_utok + excluded.charged_utok,
+			unpaid_utok = unpaid_utok + excluded.unpaid_utok, claimed_bytes = claimed_bytes + excluded.claimed_bytes,
+			from_ms = iif(from_ms = 0 OR excluded.from_ms = 0, max(from_ms, excluded.from_ms), min(from_ms, excluded.from_ms)), to_ms = max(to_ms, excluded.to_ms),
+			network = iif(excluded.network = '', network, excluded.network)`,
+		r.Epoch, r.Torrent, r.Member, r.Billed, paid, r.Charge-paid, r.Claimed, r.FromMs, r.ToMs, network)
+	if err != nil {
+		return fmt.Errorf("write usage: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) flushIntroductions(rows []swarm.Introduction) error {
+	for _, r := range rows {
+		err := t.exec(`INSERT INTO introductions (torrent, a, b, first_ms, last_ms) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)`, r.Torrent, r.A, r.B, r.AtMs, r.AtMs)
+		if err != nil {
+			return fmt.Errorf("write introduction: %w", err)
+		}
+	}
+	return nil
+}
+
+// Meter reads back what the meter had flushed: all rows and the number of the last flush.
+func (s *Store) Meter(ctx context.Context) ([]swarm.SessionRow, []swarm.DownloadRow, int64, error) {
+	sessions, err := scan(ctx, s.r, readSession, `SELECT member, torrent, peer_id, generation, uploaded_bytes, downloaded_bytes,
+		left_bytes, stopped, seq, last_ms, addr, seeding_ms, flags FROM peer_sessions`)
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("read peer sessions: %w", err)
+	}
+	downloads, err := scan(ctx, s.r, readDownload, "SELECT "+downloadColumns+" FROM downloads")
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("read downloads: %w", err)
+	}
+	last, err := lastFlush(ctx, s.r)
+	return sessions, downloads, last, err
+}
+
+func lastFlush(ctx context.Context, db *sql.DB) (n int64, err error) {
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM facts WHERE name = ?", factFlush).Scan(&n)
+	return n, err
+}
+
+// loadTold: whoever opens the store reads the balances after the last flush.
+func (s *Store) loadTold(ctx context.Context) (err error) {
+	if s.told, err = lastFlush(ctx, s.w); err != nil {
+		return fmt.Errorf("read the last flush: %w", err)
+	}
+	return nil
+}
+
+func readSession(r *sql.Rows) (s swarm.SessionRow, err error) {
+	var peer []byte
+	var addr string
+	err = r.Scan(&s.Member, &s.Torrent, &peer, &s.Generation, &s.Uploaded, &s.Downloaded, &s.Left, &s.Stopped, &s.Seq,
+		&s.LastMs, &addr, &s.SeedingMs, &s.Flags)
+	copy(s.PeerID[:], peer)
+	s.Addr = parseAddr(addr)
+	return s, err
+}
+
+func readDownload(r *sql.Rows) (d swarm.DownloadRow, err error) {
+	err = r.Scan(&d.Member, &d.Torrent, &d.Metered, &d.PassMetered, &d.Billed, &d.MaxLeft, &d.MinLeft, &d.Cost, &d.CostRem, &d.Charged,
+		&d.Reserved, &d.Quote, &d.QuoteMs, &d.FirstQuote, &d.FirstMs, &d.Completed, &d.Seq)
+	return d, err
+}
+
+// parseAddr and parsePrefix read what the store itself wrote; the zero value stands for "none".
+func parseAddr(s string) netip.AddrPort {
+	a, _ := netip.ParseAddrPort(s)
+	return a
+}
+
+func parsePrefix(s string) netip.Prefix {
+	p, _ := netip.ParsePrefix(s)
+	return p
+}
+
+func (t *tx) factInt(name string) (int64, error) {
+	var v string
+	switch err := t.row("SELECT value FROM facts WHERE name = ?", name).Scan(&v); {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("read fact %s: %w", name, err)
+	}
+	return strconv.ParseInt(v, 10, 64)
+}
+
+func (t *tx) setFact(name, value string) error {
+	return t.exec("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value)
+}
+
+// Download returns the meter's flushed row of a download.
+func (s *Store) Download(ctx context.Context, m bt.MemberID, t bt.TorrentID) (swarm.DownloadRow, error) {
+	rows, err := scan(ctx, s.r, readDownload, "SELECT "+downloadColumns+" FROM downloads WHERE member = ? AND torrent = ?", m, t)
+	if err != nil || len(rows) == 0 {
+		return swarm.DownloadRow{}, errors.Join(err, ErrNotFound)
+	}
+	return rows[0], nil
+}

@@ -1,0 +1,278 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+)
+
+// job is one caller's function waiting for the writer.
+type job struct {
+	fn  func(*tx) error
+	err chan error
+}
+
+// tx is what a write method works with: a transaction, its time, and the ledger inside it.
+type tx struct {
+	*sql.Tx
+	ctx   context.Context
+	now   time.Time
+	store *Store
+	batch *batch
+}
+
+func (t *tx) nowMs() int64 { return t.now.UnixMilli() }
+
+func (t *tx) exec(query string, args ...any) error {
+	_, err := t.ExecContext(t.ctx, query, args...)
+	return err
+}
+
+// insert runs an INSERT and returns the new row's id.
+func (t *tx) insert(query string, args ...any) (int64, error) {
+	r, err := t.ExecContext(t.ctx, query, args...)
+	if unique(err) {
+		return 0, ErrExists
+	}
+	if err != nil {
+		return 0, err
+	}
+	return r.LastInsertId()
+}
+
+// change runs an UPDATE that must hit a row.
+func (t *tx) change(query string, args ...any) error {
+	r, err := t.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return ErrNotFound
+}
+
+func (t *tx) row(query string, args ...any) *sql.Row { return t.QueryRowContext(t.ctx, query, args...) }
+
+// write runs fn in the next group commit and returns when it is on disk, or with fn's own error.
+// Once fn is queued it will run even if ctx ends first.
+func (s *Store) write(ctx context.Context, fn func(*tx) error) error {
+	j := &job{fn: fn, err: make(chan error, 1)}
+	select {
+	case s.queue <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return ErrClosed
+	}
+	select {
+	case err := <-j.err:
+		return err
+	case <-s.done:
+		select {
+		case err := <-j.err:
+			return err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+func (s *Store) writeLoop() {
+	defer close(s.done)
+	for {
+		select {
+		case j := <-s.queue:
+			s.commitBatch(s.gather(j))
+		case <-s.closing:
+			for len(s.queue) > 0 {
+				s.commitBatch(s.gather(<-s.queue))
+			}
+			return
+		}
+	}
+}
+
+func (s *Store) gather(first *job) []*job {
+	jobs := []*job{first}
+	for len(jobs) < maxBatch {
+		select {
+		case j := <-s.queue:
+			jobs = append(jobs, j)
+		default:
+			return jobs
+		}
+	}
+	return jobs
+}
+
+// commitBatch runs the jobs in one transaction. If the commit fails every job gets that error: it
+// may nevertheless have happened, so callers retry with the same ids.
+func (s *Store) commitBatch(jobs []*job) {
+	results := make([]error, len(jobs))
+	b := newBatch(s)
+	funds, err := s.runBatch(b, jobs, results)
+	if err == nil {
+		s.chain, s.ids, s.told = b.chain, b.mergedIDs(), max(s.told, b.flush)
+		clear(s.untold)
+		if s.opt.OnFunds != nil && len(funds) > 0 {
+			s.opt.OnFunds(funds)
+		}
+	} else {
+		s.opt.Log.Error("group commit failed", "error", err, "jobs", len(jobs))
+		s.suspect(b)
+	}
+	for i, j := range jobs {
+		if err != nil && results[i] == nil {
+			results[i] = err
+		}
+		j.err <- results[i]
+	}
+}
+
+// suspect notes that a commit failed: it may have happened all the same. Its members are told of
+// by the next commit.
+func (s *Store) suspect(b *batch) {
+	s.doubt, s.ids = true, map[accountKey]int64{}
+	for m := range b.members {
+		s.untold[m] = true
+	}
+}
+
+// resolve reads again what a commit in doubt came to.
+func (s *Store) resolve(ctx context.Context) error {
+	if !s.doubt {
+		return nil
+	}
+	if err := s.loadChain(ctx); err != nil {
+		return err
+	}
+	s.doubt = false
+	return nil
+}
+
+// errLost says that SQLite gave up the transaction by itself, and every job's work with it.
+var errLost = errors.New("the transaction was lost")
+
+func (s *Store) runBatch(b *batch, jobs []*job, results []error) ([]Funds, error) {
+	ctx := context.Background() // a started group commit is never abandoned half-way
+	if err := s.resolve(ctx); err != nil {
+		return nil, err
+	}
+	b.chain = s.chain
+	sqltx, err := s.w.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	defer sqltx.Rollback()
+	t := &tx{Tx: sqltx, ctx: ctx, now: s.opt.Now(), store: s, batch: b}
+	for i, j := range jobs {
+		if results[i] = t.runJob(j); retryable(results[i]) || errors.Is(results[i], errLost) {
+			return nil, results[i]
+		}
+	}
+	funds, err := b.finish(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := sqltx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return funds, nil
+}
+
+// runJob runs one function in a savepoint and undoes it alone if it fails or panics.
+func (t *tx) runJob(j *job) (err error) {
+	if err := t.exec("SAVEPOINT job"); err != nil {
+		return errors.Join(errLost, err)
+	}
+	mark := t.batch.mark()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a write: %v", p)
+		}
+		if err != nil {
+			t.batch.undo(mark)
+			if e := t.exec("ROLLBACK TO job"); e != nil {
+				err = errors.Join(err, errLost, e)
+				return
+			}
+		}
+		if e := t.exec("RELEASE job"); e != nil {
+			err = errors.Join(err, errLost, e)
+		}
+	}()
+	return j.fn(t)
+}
+
+// funds reads what OnFunds reports of a member.
+func (t *tx) funds(m bt.MemberID, charged int64) (Funds, error) {
+	f := Funds{Member: m, Charged: charged}
+	avail, err := t.balance(tokens.Token, tokens.Available(m))
+	if err != nil {
+		return f, err
+	}
+	staked, err := t.stakeOf(m)
+	if err != nil {
+		return f, err
+	}
+	var gate sql.NullInt64
+	if err := t.row("SELECT gate_price_utok FROM members WHERE id = ?", m).Scan(&gate); err != nil {
+		return f, fmt.Errorf("gate of member %d: %w", m, notFound(err))
+	}
+	f.Available, f.Staked = int64(avail), int64(staked)
+	f.GateOK = gate.Valid && f.Staked >= gate.Int64
+	return f, nil
+}
+
+// stakeOf is a member's free stake plus the collateral of their nodes.
+func (t *tx) stakeOf(m bt.MemberID) (tokens.Amount, error) {
+	sum, err := t.balance(tokens.Token, tokens.Staked(m))
+	if err != nil {
+		return 0, err
+	}
+	nodes, err := collect[bt.NodeID](t.ctx, t.Tx, "SELECT id FROM nodes WHERE member = ?", m)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range nodes {
+		c, err := t.balance(tokens.Token, tokens.Collateral(n))
+		if err != nil {
+			return 0, err
+		}
+		sum += c
+	}
+	return sum, nil
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// collect reads a one-column result.
+func collect[T any](ctx context.Context, q querier, query string, args ...any) ([]T, error) {
+	return scan(ctx, q, func(r *sql.Rows) (v T, err error) { return v, r.Scan(&v) }, query, args...)
+}
+
+// scan reads a result row by row.
+func scan[T any](ctx context.Context, q querier, one func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := one(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
