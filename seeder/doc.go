@@ -1,0 +1,21 @@
+// Package seeder is the daemon that hosts torrents for a Swarmstake tracker, and the plain peer that
+// demonstrations and tests use. It owns everything between the tracker's API and the torrent engine:
+//
+//   - Announcer: the announce loop of one torrent (BEP 3), obeying the tracker's intervals.
+//   - Client and Key: the node's side of the JSON API, signed with the node's Ed25519 key.
+//   - Daemon: fetches what is pinned (or what Choose expects to earn most), verifies it, seeds it
+//     and reports the hosted subset; its state folder survives kill -9.
+//   - Peer: one .torrent on an engine of its own.
+//
+// The package promises that nothing is announced as complete before it was verified, that the quota
+// is never exceeded, that announce keys and the node key never reach a log, and that a server that
+// is down, slow or talking nonsense only delays: seeding goes on and the daemon catches up.
+//
+// State folder of a daemon:
+//
+//	node.key          the Ed25519 seed, base64url, mode 0600
+//	node.json         server, node number, member
+//	config.json       what the operator asked for
+//	torrents/*.torrent the personalised .torrent of each hosted torrent, once it was verified
+//	engine/           the database of verified pieces
+package seeder

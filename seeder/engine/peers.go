@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/anacrolix/torrent"
+
+	"github.com/swarmstake/swarmstake/tracker/bt"
+)
+
+// maxGonePeers bounds the remembered peers of one torrent; beyond it, bytes of further closed
+// connections are added up under the zero PeerKey.
+const maxGonePeers = 4096
+
+// PeerKey names a peer of a torrent: its id and the IP address it connects from or is reached at.
+type PeerKey struct {
+	ID   bt.PeerID
+	Addr netip.Addr
+}
+
+// PeerBytes is the payload exchanged with one peer in this session.
+type PeerBytes struct {
+	Sent, Received bt.Bytes
+}
+
+// peerLog sums the connections that are closed.
+type peerLog struct {
+	mu   sync.Mutex
+	sums map[PeerKey]PeerBytes
+}
+
+func (l *peerLog) add(k PeerKey, b PeerBytes) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sums == nil {
+		l.sums = map[PeerKey]PeerBytes{}
+	}
+	if _, known := l.sums[k]; !known && len(l.sums) >= maxGonePeers {
+		k = PeerKey{}
+	}
+	l.sums[k] = l.sums[k].plus(b)
+}
+
+func (b PeerBytes) plus(o PeerBytes) PeerBytes {
+	return PeerBytes{Sent: b.Sent + o.Sent, Received: b.Received + o.Received}
+}
+
+// peerClosed runs under the client's lock, where Stats would deadlock.
+func (e *Engine) peerClosed(c *torrent.PeerConn) {
+	go func() {
+		tt := c.Torrent()
+		if tt == nil {
+			return
+		}
+		for _, t := range e.Torrents() {
+			if t.t == tt {
+				t.gone.add(connBytes(c))
+				return
+			}
+		}
+	}()
+}
+
+func connBytes(c *torrent.PeerConn) (PeerKey, PeerBytes) {
+	var addr netip.AddrPort
+	if c.RemoteAddr != nil { // closed early
+		addr, _ = netip.ParseAddrPort(c.RemoteAddr.String())
+	}
+	s := c.Stats()
+	return PeerKey{ID: bt.PeerID(c.PeerID), Addr: addr.Addr().Unmap()},
+		PeerBytes{Sent: bt.Bytes(s.BytesWrittenData.Int64()), Received: bt.Bytes(s.BytesReadData.Int64())}
+}
+
+// PeerBytes lists what was exchanged with each peer, closed connections included. A connection that
+// is closing at this moment may be missing until the next call.
+func (t *Torrent) PeerBytes() map[PeerKey]PeerBytes {
+	t.gone.mu.Lock()
+	out := make(map[PeerKey]PeerBytes, len(t.gone.sums))
+	for k, b := range t.gone.sums {
+		out[k] = b
+	}
+	t.gone.mu.Unlock()
+	for _, c := range t.t.PeerConns() {
+		k, b := connBytes(c)
+		out[k] = out[k].plus(b)
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package seeder
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// reportPause is the least time between two reports, however much happens.
+	reportPause = time.Second
+	// maxReportEvery bounds what a server may ask for.
+	maxReportEvery = time.Hour
+)
+
+// reportLoop reports the hosted subset as often as the server says, and soon after a change. While
+// the server is down it tries again with growing pauses; the next report is always of that moment.
+func (d *Daemon) reportLoop(ctx context.Context) {
+	every := d.cfg.ReportEvery
+	if disc, err := d.client.Discover(ctx); err == nil && disc.ReportSecs > 0 {
+		every = clampReport(disc.ReportSecs)
+	}
+	refusals := map[string]string{}
+	failures := 0
+	for ctx.Err() == nil {
+		wait := every
+		answer, err := d.client.Report(ctx, d.report())
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			failures++
+			wait = backoff(failures, err)
+			d.logReportFailure(err, failures, wait)
+		default:
+			if failures > 0 {
+				d.log.Info("the server is back; the report was accepted")
+			}
+			failures = 0
+			if answer.ReportAgain > 0 {
+				every = clampReport(answer.ReportAgain)
+				wait = every
+			}
+			d.logRefusals(answer.Refused, refusals)
+		}
+		d.awaitReport(ctx, wait, failures == 0)
+	}
+}
+
+func clampReport(seconds int64) time.Duration {
+	return min(max(time.Duration(min(seconds, 1<<30))*time.Second, reportPause), maxReportEvery)
+}
+
+// awaitReport waits for the next report; a change hastens it, but not while the server is down.
+func (d *Daemon) awaitReport(ctx context.Context, wait time.Duration, hasten bool) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	kick := d.kick
+	if !hasten {
+		kick = nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-kick:
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(wait, reportPause)):
+		}
+	}
+}
+
+// report is the subset hosted now. A torrent still being verified for the first time is left out.
+func (d *Daemon) report() Report {
+	r := Report{Port: d.eng.Port(), Claims: []Claim{}}
+	for _, h := range d.snapshot() {
+		if s := h.session.Load(); s != nil {
+			st := s.torrent.Stats()
+			r.Claims = append(r.Claims, Claim{InfoHash: h.file.InfoHash.String(), PeerID: hexID(st.PeerID),
+				Bytes: st.Size - st.Left, Complete: st.Complete})
+		}
+	}
+	slices.SortFunc(r.Claims, func(a, b Claim) int { return strings.Compare(a.InfoHash, b.InfoHash) })
+	return r
+}
+
+func (d *Daemon) logReportFailure(err error, failures int, wait time.Duration) {
+	var ae *APIError
+	if errors.As(err, &ae) && (ae.Status == http.StatusUnauthorized || ae.Status == http.StatusForbidden) {
+		d.log.Error("the server does not accept this node; pair again if it was removed", "error", err, "again_in", wait)
+		return
+	}
+	if failures == 1 {
+		d.log.Warn("the report did not get through; seeding goes on", "error", err)
+	}
+}
+
+// logRefusals logs each reason once.
+func (d *Daemon) logRefusals(now []Refusal, known map[string]string) {
+	current := map[string]string{}
+	for _, r := range now {
+		current[r.InfoHash] = r.Reason
+		if known[r.InfoHash] != r.Reason {
+			d.log.Warn("the server refused a claim", "infohash", r.InfoHash, "reason", r.Reason)
+		}
+	}
+	clear(known)
+	for k, v := range current {
+		known[k] = v
+	}
+}
