@@ -1,0 +1,187 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+)
+
+// Utok is an amount in the smallest unit, a decimal string in JSON: 64-bit integers do not survive
+// JavaScript.
+type Utok tokens.Amount
+
+// MarshalText implements encoding.TextMarshaler.
+func (u Utok) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(u), 10), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler; it takes what MarshalText gives.
+func (u *Utok) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	*u = Utok(n)
+	return err
+}
+
+// positive checks an amount that a client names.
+func positive(u Utok, field string) (tokens.Amount, error) {
+	if u <= 0 || tokens.Amount(u) > tokens.MaxAmount {
+		return 0, fail(http.StatusUnprocessableEntity, "amount", "%s must be a whole number of the smallest unit, as a string, from 1 to %d.", field, int64(tokens.MaxAmount))
+	}
+	return tokens.Amount(u), nil
+}
+
+// readJSON reads the body into v and returns its bytes. Unknown fields and trailing data are
+// refused: a misspelt field must not be a default.
+func readJSON(r *http.Request, v any) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return nil, fail(http.StatusBadRequest, "json", "The body is not the JSON object expected here: %v.", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fail(http.StatusBadRequest, "json", "The body goes on after its JSON object.")
+	}
+	return body, nil
+}
+
+func utc(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+func utcOrNil(ms int64) *time.Time {
+	if ms == 0 {
+		return nil
+	}
+	t := utc(ms)
+	return &t
+}
+
+func (s *site) health(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.Store.Sale(r.Context()); err != nil {
+		s.Log.Error("health check failed", "error", err)
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func (s *site) discovery(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{
+		"name":                    s.Name,
+		"announce_base":           s.BaseURL + "/announce",
+		"api_base":                s.BaseURL + "/api/v1",
+		"symbol":                  s.Economy.Symbol,
+		"epoch_seconds":           int(s.Epoch.Seconds()),
+		"report_interval_seconds": int(s.ReportInterval.Seconds()),
+		"price_rule":              s.priceRule(),
+	})
+}
+
+func (s *site) apiJoin(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		credentials
+		Invite string `json:"invite"`
+	}
+	if _, err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if in.Invite != "" {
+		return fail(http.StatusUnprocessableEntity, "invite", "Registration is open here and takes no invite: leave it out.")
+	}
+	m, err := s.join(r, in.credentials)
+	if err != nil {
+		return err
+	}
+	token, err := s.newToken(r, m.ID, "registration")
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, map[string]any{"member": m.Name, "member_id": m.ID, "api_token": token})
+}
+
+func (s *site) newToken(r *http.Request, m bt.MemberID, label string) (string, error) {
+	secret := tokenPrefix + s.secret()
+	return secret, s.Store.AddAPIToken(r.Context(), store.APIToken{Member: m, Label: label, Secret: secret, TTL: tokenTTL})
+}
+
+func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) error {
+	var in credentials
+	if _, err := readJSON(r, &in); err != nil {
+		return err
+	}
+	m, err := s.signIn(r, in)
+	if err != nil {
+		return err
+	}
+	if err := s.startSession(w, r, m); err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, sessionView(m))
+}
+
+func sessionView(m store.Member) map[string]any {
+	return map[string]any{"member": m.Name, "member_id": m.ID, "operator": m.Operator}
+}
+
+func (s *site) apiSession(w http.ResponseWriter, r *http.Request) error {
+	return answer(w, http.StatusOK, sessionView(*visitorOf(r).member))
+}
+
+func (s *site) apiSignOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.endSession(w, r); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+const maxLabel = 60
+
+func (s *site) apiToken(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Label string `json:"label"`
+	}
+	if _, err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if in.Label == "" || len(in.Label) > maxLabel {
+		return fail(http.StatusUnprocessableEntity, "label", "Give the token a label of 1 to %d bytes.", maxLabel)
+	}
+	token, err := s.newToken(r, visitorOf(r).member.ID, in.Label)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, map[string]any{"api_token": token, "label": in.Label, "expires_at": s.Now().Add(tokenTTL).UTC().Truncate(time.Second)})
+}
+
+// parseCursor reads "key.id" as formatCursor writes it; the empty string is the top.
+func parseCursor(text string) (store.Cursor, error) {
+	if text == "" {
+		return store.Cursor{}, nil
+	}
+	key, id, _ := strings.Cut(text, ".")
+	k, err := strconv.ParseInt(key, 10, 64)
+	i, err2 := strconv.ParseInt(id, 10, 64)
+	if errors.Join(err, err2) != nil {
+		return store.Cursor{}, errCursor
+	}
+	return store.Cursor{Key: k, ID: i, Set: true}, nil
+}
+
+var errCursor = fail(http.StatusBadRequest, "cursor", "The cursor is not one that this list gave; begin at the top.")
+
+func formatCursor(c store.Cursor) string {
+	if !c.Set {
+		return ""
+	}
+	return strconv.FormatInt(c.Key, 10) + "." + strconv.FormatInt(c.ID, 10)
+}

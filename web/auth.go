@@ -1,0 +1,277 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/swarmstake/swarmstake/store"
+)
+
+const (
+	sessionTTL = 30 * 24 * time.Hour
+	tokenTTL   = 365 * 24 * time.Hour
+	// tokenPrefix lets people and secret scanners recognise an API token.
+	tokenPrefix = "swst_"
+)
+
+// visitor is who sends a request; both fields nil: nobody known.
+type visitor struct {
+	member *store.Member
+	node   *store.Node
+}
+
+type visitorKey struct{}
+
+func visitorOf(r *http.Request) visitor {
+	v, _ := r.Context().Value(visitorKey{}).(visitor)
+	return v
+}
+
+// identify finds out who sends the request, by bearer token or session cookie. A wrong or old
+// secret makes a visitor unknown; the routes say who they are for. Nodes' tokens are looked at by
+// the routes for nodes only, because a look uses them up.
+func (s *site) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/static/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		m, err := s.memberOf(r)
+		switch {
+		case err == nil:
+			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, visitor{member: &m}))
+		case !errors.Is(err, store.ErrNotFound):
+			s.Log.Error("cannot look up who is asking", "error", err)
+			http.Error(w, errInternal.Detail, http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *site) memberOf(r *http.Request) (store.Member, error) {
+	if secret, ok := bearer(r); ok {
+		if looksLikeJWT(secret) {
+			return store.Member{}, store.ErrNotFound
+		}
+		return s.Store.APITokenMember(r.Context(), secret)
+	}
+	if c, err := r.Cookie(s.cookieName()); err == nil && c.Value != "" {
+		return s.Store.SessionMember(r.Context(), c.Value)
+	}
+	return store.Member{}, store.ErrNotFound
+}
+
+func bearer(r *http.Request) (string, bool) {
+	scheme, secret, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return secret, ok && strings.EqualFold(scheme, "Bearer")
+}
+
+type handler = func(http.ResponseWriter, *http.Request) error
+
+// asMember admits members only.
+func (s *site) asMember(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		m := visitorOf(r).member
+		if m == nil {
+			return errSignIn
+		}
+		if m.Banned != "" && r.Method != http.MethodGet {
+			return fail(http.StatusForbidden, "banned", "This account is closed: %s", m.Banned)
+		}
+		return h(w, r)
+	}
+}
+
+// asNode admits nodes only.
+func (s *site) asNode(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		secret, ok := bearer(r)
+		if !ok || !looksLikeJWT(secret) {
+			return errNode
+		}
+		n, err := s.nodeOf(r.Context(), secret)
+		if err != nil {
+			return err
+		}
+		return h(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, visitor{node: &n})))
+	}
+}
+
+// asAnybody admits members and nodes.
+func (s *site) asAnybody(h handler) handler {
+	member, node := s.asMember(h), s.asNode(h)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if secret, ok := bearer(r); ok && looksLikeJWT(secret) {
+			return node(w, r)
+		}
+		return member(w, r)
+	}
+}
+
+// cookieName is bound to the host over https; browsers refuse __Host- over http.
+func (s *site) cookieName() string {
+	if s.secure {
+		return "__Host-session"
+	}
+	return "swarmstake_session"
+}
+
+func (s *site) startSession(w http.ResponseWriter, r *http.Request, m store.Member) error {
+	secret := s.secret()
+	if err := s.Store.AddSession(r.Context(), secret, m.ID, sessionTTL); err != nil {
+		return err
+	}
+	http.SetCookie(w, s.cookie(secret, int(sessionTTL.Seconds())))
+	return nil
+}
+
+func (s *site) endSession(w http.ResponseWriter, r *http.Request) error {
+	c, err := r.Cookie(s.cookieName())
+	if err != nil {
+		return nil
+	}
+	http.SetCookie(w, s.cookie("", -1))
+	return s.Store.EndSession(r.Context(), c.Value)
+}
+
+func (s *site) cookie(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: s.cookieName(), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode}
+}
+
+// secret is 256 random bits as text.
+func (s *site) secret() string {
+	var b [32]byte
+	s.Random(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// credentials are what a person types to sign in or up.
+type credentials struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+}
+
+// signIn checks credentials. An unknown name takes as long as a wrong password.
+func (s *site) signIn(r *http.Request, c credentials) (store.Member, error) {
+	if err := s.takesPasswords(); err != nil {
+		return store.Member{}, err
+	}
+	name := strings.ToLower(c.Name)
+	if store.CheckName(c.Name) != nil {
+		name = "" // all impossible names share one bucket
+	}
+	if !s.Dev && !s.signIns.allow(name+" "+s.network(r), s.Now()) {
+		return store.Member{}, errSlowDown
+	}
+	m, err := s.Store.MemberByName(r.Context(), c.Name)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return m, err
+	}
+	ok, err := s.passwords.check(r.Context(), m.PasswordHash, c.Password)
+	if err == nil && !ok {
+		err = errPassword
+	}
+	return m, err
+}
+
+// join makes an account.
+func (s *site) join(r *http.Request, c credentials) (store.Member, error) {
+	if err := s.takesPasswords(); err != nil {
+		return store.Member{}, err
+	}
+	if err := store.CheckName(c.Name); err != nil {
+		return store.Member{}, err
+	}
+	if !s.Dev && !s.joins.allow(s.network(r), s.Now()) {
+		return store.Member{}, errSlowDown
+	}
+	n, err := s.newMember(r.Context(), c)
+	if err != nil {
+		return store.Member{}, err
+	}
+	m, err := s.Store.RegisterMember(r.Context(), n)
+	if err != nil {
+		return m, nameTaken(err)
+	}
+	return m, s.Roster.MemberAdded(r.Context(), m.ID)
+}
+
+func nameTaken(err error) error {
+	if errors.Is(err, store.ErrExists) {
+		return fail(http.StatusConflict, "name_taken", "This name is taken; choose another.")
+	}
+	return err
+}
+
+func (s *site) newMember(ctx context.Context, c credentials) (store.NewMember, error) {
+	hash, err := s.passwords.hash(ctx, c.Password)
+	n := store.NewMember{Name: c.Name, PasswordHash: hash}
+	s.Random(n.Secret[:])
+	return n, err
+}
+
+// takesPasswords refuses passwords that everybody on the way could read.
+func (s *site) takesPasswords() error {
+	if s.secure || s.Dev {
+		return nil
+	}
+	return errPlain
+}
+
+// headers are those of SECURITY 23.
+func (s *site) headers(next http.Handler) http.Handler {
+	const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", csp)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if s.secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recoverer turns a panic into a logged internal error.
+func (s *site) recoverer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.Log.Error("panic in a request", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				http.Error(w, errInternal.Detail, http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// maxKey bounds an Idempotency-Key.
+const maxKey = 128
+
+// onceAPI reads the request's Idempotency-Key.
+func onceAPI(r *http.Request, body []byte) (store.Once, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if key == "" || len(key) > maxKey {
+		return store.Once{}, fail(http.StatusBadRequest, "idempotency_key", "Send a header Idempotency-Key of 1 to %d characters, a new one for each new request.", maxKey)
+	}
+	return onceFor(r, key, body), nil
+}
+
+func onceFor(r *http.Request, key string, body []byte) store.Once {
+	sum := sha256.Sum256(body)
+	return store.Once{Member: visitorOf(r).member.ID, Key: key, Request: append([]byte(r.Method+" "+r.URL.Path+" "), sum[:]...)}
+}

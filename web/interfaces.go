@@ -1,0 +1,137 @@
+package web
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
+)
+
+// Store is what the site asks of the database. *store.Store satisfies it.
+type Store interface {
+	accounts
+	catalogue
+	money
+	nodes
+	Overview(context.Context) (store.Overview, error)
+	EpochFigures(ctx context.Context, n int) ([]store.EpochFigures, error)
+}
+
+var _ Store = (*store.Store)(nil)
+
+type accounts interface {
+	RegisterMember(context.Context, store.NewMember) (store.Member, error)
+	MemberByName(ctx context.Context, name string) (store.Member, error)
+	AddSession(ctx context.Context, secret string, m bt.MemberID, ttl time.Duration) error
+	SessionMember(ctx context.Context, secret string) (store.Member, error)
+	EndSession(ctx context.Context, secret string) error
+	AddAPIToken(context.Context, store.APIToken) error
+	APITokenMember(ctx context.Context, secret string) (store.Member, error)
+	SetupLink(ctx context.Context, secret string) error
+	UseSetupLink(ctx context.Context, secret string, n store.NewMember) (store.Member, error)
+}
+
+type catalogue interface {
+	AddTorrent(context.Context, store.NewTorrent) (bt.TorrentID, error)
+	TorrentByHash(context.Context, bt.InfoHash) (store.Torrent, error)
+	Torrents(context.Context, store.TorrentQuery) ([]store.Torrent, store.Cursor, error)
+	ApproveTorrent(context.Context, bt.TorrentID) error
+	Metainfo(context.Context, bt.TorrentID) ([]byte, error)
+	Prices(ctx context.Context, id bt.TorrentID, n int) ([]store.PriceRow, error)
+	Download(context.Context, bt.MemberID, bt.TorrentID) (swarm.DownloadRow, error)
+}
+
+type money interface {
+	Wallet(context.Context, bt.MemberID) (store.Wallet, error)
+	Statement(ctx context.Context, m bt.MemberID, asset tokens.Asset, before int64, limit int) ([]store.Line, int64, error)
+	Deposit(ctx context.Context, o store.Once, rail string, amount tokens.Amount) (store.Moved, error)
+	Sale(ctx context.Context, amounts ...tokens.Amount) (store.SaleState, error)
+	Buy(context.Context, store.Once, store.Order) (store.Bought, error)
+	Stake(ctx context.Context, o store.Once, amount tokens.Amount) (store.Moved, error)
+	Pledge(ctx context.Context, o store.Once, n bt.NodeID, amount tokens.Amount) (store.Moved, error)
+}
+
+type nodes interface {
+	AddPairingCode(ctx context.Context, code string, m bt.MemberID, ttl time.Duration) (expiresMs int64, err error)
+	PairNode(ctx context.Context, code string, k store.NodeKey) (store.Node, error)
+	Node(context.Context, bt.NodeID) (store.Node, error)
+	MemberNodes(context.Context, bt.MemberID) ([]store.NodeSummary, error)
+	UseJWT(ctx context.Context, n bt.NodeID, jti string, expires time.Time) error
+}
+
+// Live gives figures that only the running tracker has.
+type Live interface {
+	// Swarm counts seeders, completed downloads and leechers, as a scrape would.
+	Swarm(bt.TorrentID) (complete, downloaded, incomplete int)
+}
+
+// Roster learns, after the commit, what the announce path must know.
+type Roster interface {
+	TorrentAdded(context.Context, bt.TorrentID) error // also after a change
+	MemberAdded(context.Context, bt.MemberID) error
+}
+
+// Keys makes personal announce URLs; the empty string says that it knows no such member.
+type Keys interface {
+	AnnounceURL(bt.MemberID, bt.InfoHash) string
+}
+
+// Hosting takes nodes' reports and tells them how they stand.
+type Hosting interface {
+	Report(context.Context, store.Node, Report) (ReportAnswer, error)
+	Status(context.Context, store.Node) (NodeStatus, error)
+}
+
+// Report is the whole of what a node hosts; what is absent is withdrawn.
+type Report struct {
+	Port   uint16     `json:"port"`
+	Claims []Claim    `json:"claims"`
+	Addr   netip.Addr `json:"-"` // of the connection
+}
+
+// Claim is one torrent of a report. Hashes are 40 hex digits.
+type Claim struct {
+	InfoHash string   `json:"infohash"`
+	PeerID   string   `json:"peer_id"`
+	Bytes    bt.Bytes `json:"bytes"`
+	Complete bool     `json:"complete"`
+}
+
+// ReportAnswer says what became of a report.
+type ReportAnswer struct {
+	Accepted           []string       `json:"accepted"`
+	Refused            []RefusedClaim `json:"refused"`
+	ReportAgainSeconds int            `json:"report_again_seconds"`
+}
+
+// RefusedClaim is a claim that does not count, and why.
+type RefusedClaim struct {
+	InfoHash string `json:"infohash"`
+	Reason   string `json:"reason"`
+}
+
+// NodeStatus is a node's standing and earnings.
+type NodeStatus struct {
+	State          string        `json:"state"` // active, suspended
+	AuditScorePPM  int64         `json:"audit_score_ppm"`
+	OnlineScorePPM int64         `json:"online_score_ppm"`
+	Collateral     Utok          `json:"collateral_utok"`
+	Retained       Utok          `json:"retained_utok"`
+	Earned         Utok          `json:"earned_utok"`
+	Claims         []ClaimStatus `json:"claims"`
+}
+
+// ClaimStatus is one claim of a node.
+type ClaimStatus struct {
+	InfoHash     string     `json:"infohash"`
+	Name         string     `json:"name"`
+	Bytes        bt.Bytes   `json:"bytes"`
+	State        string     `json:"state"` // entered, proven, dropped
+	ProvenAt     *time.Time `json:"proven_at"`
+	AuditsPassed int        `json:"audits_passed"`
+	AuditsFailed int        `json:"audits_failed"`
+}

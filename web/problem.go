@@ -1,0 +1,148 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/sale"
+	"github.com/swarmstake/swarmstake/tracker/catalog"
+)
+
+// problem is an error as it is shown: RFC 9457 in the API, a sentence on a page.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func (p *problem) Error() string { return p.Code + ": " + p.Detail }
+
+// fail makes a problem. code is stable; the detail says what to do.
+func fail(status int, code, format string, args ...any) *problem {
+	return &problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Problems without details of their own.
+var (
+	errNoRoute  = fail(http.StatusNotFound, "not_found", "There is nothing at this address.")
+	errMethod   = fail(http.StatusMethodNotAllowed, "method_not_allowed", "This address does not take this method.")
+	errSignIn   = fail(http.StatusUnauthorized, "sign_in", "Sign in, or send a valid API token as 'Authorization: Bearer'.")
+	errNode     = fail(http.StatusUnauthorized, "node_token", "Send a fresh token signed with the node's key as 'Authorization: Bearer'.")
+	errPassword = fail(http.StatusUnauthorized, "wrong_password", "Name or password is wrong.")
+	errOperator = fail(http.StatusForbidden, "operator_only", "Only an operator may do this.")
+	errSlowDown = fail(http.StatusTooManyRequests, "slow_down", "Too many attempts; wait some minutes and try again.")
+	errInternal = fail(http.StatusInternalServerError, "internal", "Internal error; it was logged. Try again later.")
+	errPlain    = fail(http.StatusForbidden, "tls_required", "Passwords are not taken over plain http: put the site behind TLS and give its https address as --url, or start it with --dev on your own machine.")
+)
+
+// asProblem is the one place where errors become answers.
+func (s *site) asProblem(r *http.Request, err error) *problem {
+	var p *problem
+	var refusal *catalog.Refusal
+	var funds *store.FundsError
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &refusal):
+		return fail(http.StatusUnprocessableEntity, "torrent_refused", "The torrent file breaks the rule %q: %s.", refusal.Rule, refusal.Detail)
+	case errors.As(err, &funds):
+		return fail(http.StatusConflict, "insufficient_funds", "Not enough: %s", s.shortfall(funds))
+	case errors.Is(err, tokens.ErrFunds):
+		return fail(http.StatusConflict, "insufficient_funds", "There is not enough in the account.")
+	case errors.As(err, &large):
+		return fail(http.StatusRequestEntityTooLarge, "too_large", "The request is larger than %d bytes.", large.Limit)
+	case errors.Is(err, store.ErrName):
+		return fail(http.StatusUnprocessableEntity, "name", "This name cannot be used: %v.", store.ErrName)
+	case errors.Is(err, store.ErrIdemReuse):
+		return fail(http.StatusConflict, "idempotency_key_reused", "This Idempotency-Key was used for another request; use a new one.")
+	case errors.Is(err, store.ErrNotFound):
+		return fail(http.StatusNotFound, "not_found", "There is no such thing here.")
+	case errors.Is(err, store.ErrExists):
+		return fail(http.StatusConflict, "exists", "It is there already.")
+	case errors.Is(err, store.ErrUsed):
+		return fail(http.StatusConflict, "used", "It was used already; ask for a new one.")
+	case errors.Is(err, store.ErrExpired):
+		return fail(http.StatusGone, "expired", "It expired; ask for a new one.")
+	case errors.Is(err, store.ErrClosed):
+		return fail(http.StatusServiceUnavailable, "closing", "The server is restarting; try again in a minute.")
+	}
+	if p := saleProblem(err); p != nil {
+		return p
+	}
+	s.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	return errInternal
+}
+
+// shortfall says what is missing, in the format of all money.
+func (s *site) shortfall(e *store.FundsError) string {
+	show := s.money
+	if e.Asset == tokens.Quote {
+		show = func(a tokens.Amount) string { return a.String() + " " + s.QuoteSymbol }
+	}
+	text := fmt.Sprintf("%s needed, %s free.", show(e.Need), show(e.Have))
+	if e.Reserved > 0 {
+		text += fmt.Sprintf(" %s are reserved for running downloads.", show(e.Reserved))
+	}
+	return text
+}
+
+// api runs a JSON handler and answers its error.
+func (s *site) api(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(r))
+		w.Header().Set("Cache-Control", "no-store")
+		if err := h(w, r); err != nil {
+			p := s.asProblem(r, err)
+			if p.Status == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="swarmstake"`)
+			}
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(p.Status)
+			json.NewEncoder(w).Encode(p)
+		}
+	}
+}
+
+// answer writes a JSON answer.
+func answer(w http.ResponseWriter, status int, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v) // the client may be gone: nothing to tell it then
+	return nil
+}
+
+const (
+	maxBody    = 64 << 10
+	maxUpload  = catalog.MaxFileBytes + maxBody
+	maxReports = 4 << 20 // a node's report of about 30,000 torrents
+)
+
+func bodyLimit(r *http.Request) int64 {
+	switch r.URL.Path {
+	case "/api/v1/torrents", "/upload":
+		return maxUpload
+	case "/api/v1/node/report":
+		return maxReports
+	}
+	return maxBody
+}
+
+// saleProblem explains why the curve does not sell.
+func saleProblem(err error) *problem {
+	switch {
+	case errors.Is(err, sale.ErrCost):
+		return fail(http.StatusConflict, "price_moved", "It costs more than your maximum now; ask for a new quote.")
+	case errors.Is(err, sale.ErrSoldOut):
+		return fail(http.StatusConflict, "sold_out", "The sale has not that many tokens left; ask for fewer.")
+	case errors.Is(err, sale.ErrAmount):
+		return fail(http.StatusUnprocessableEntity, "amount", "This amount cannot be bought.")
+	}
+	return nil
+}

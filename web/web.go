@@ -1,0 +1,156 @@
+// Package web is what people and programs see of Swarmstake: the site and the JSON API.
+//
+// It decides nothing about money: it asks the interfaces in interfaces.go, which packages store
+// and server satisfy, and shows what they answer. Every page works without JavaScript and asks no
+// other host for anything. Errors become answers in one function (see problem.go); what nobody
+// expected is logged and shown as "internal error".
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/surge"
+)
+
+// Config says how the site behaves. BaseURL is its public address without a trailing slash; it is
+// used in cookies, announce URLs and node tokens, never the Host header.
+type Config struct {
+	BaseURL        string
+	Name           string        // of this tracker
+	Source         string        // tag that makes info-hashes ours (PROTOCOLS §2)
+	Dev            bool          // faucet, sign-in over plain http, no limits per address
+	QuoteSymbol    string        // what tokens are bought with
+	Epoch          time.Duration // length of an epoch
+	ReportInterval time.Duration // between two reports of a node
+	Economy        store.Economy
+	Surge          surge.Params
+	Parameters     map[string]any                 // further rules to show at /api/v1/economy/parameters
+	ClientAddr     func(*http.Request) netip.Addr // nil: the connection's address
+	Now            func() time.Time               // nil: time.Now
+	Random         func([]byte)                   // nil: crypto/rand
+	Log            *slog.Logger                   // nil: discarded
+}
+
+// Deps are what the handlers ask.
+type Deps struct {
+	Store   Store
+	Live    Live
+	Roster  Roster
+	Keys    Keys
+	Hosting Hosting
+}
+
+// site is the handler's state; it is read-only but for the limiters.
+type site struct {
+	Config
+	Deps
+	audience  string
+	secure    bool // BaseURL is https
+	pages     map[string]*template.Template
+	static    fs.FS
+	passwords *passwords
+	signIns   *limiter
+	joins     *limiter
+	uploads   *limiter
+}
+
+// Limits of SECURITY 26.
+const (
+	signInEvery, signInBurst = 3 * time.Minute, 5  // 5 per 15 min for an account and address
+	joinEvery, joinBurst     = 20 * time.Minute, 3 // 3 per hour for an address
+	uploadEvery, uploadBurst = 3 * time.Minute, 20 // 20 per hour for a member
+	maxLimiters              = 50_000              // keys remembered; above, the oldest are forgotten
+)
+
+// New returns the handler of everything but announces and scrapes.
+func New(cfg Config, deps Deps) (http.Handler, error) {
+	u, err := url.Parse(cfg.BaseURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("web: base URL %q: want http://HOST or https://HOST", cfg.BaseURL)
+	}
+	s := &site{Config: cfg.withDefaults(), Deps: deps, audience: cfg.BaseURL, secure: u.Scheme == "https",
+		signIns: newLimiter(signInEvery, signInBurst), joins: newLimiter(joinEvery, joinBurst), uploads: newLimiter(uploadEvery, uploadBurst)}
+	if s.pages, err = s.parsePages(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if s.static, err = fs.Sub(files, "static"); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	s.passwords = newPasswords(s.Random)
+	return s.routes(), nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Random == nil {
+		c.Random = fillRandom
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.ClientAddr == nil {
+		c.ClientAddr = connectionAddr
+	}
+	if c.Name == "" {
+		c.Name = "Swarmstake"
+	}
+	if c.QuoteSymbol == "" {
+		c.QuoteSymbol = "credits"
+	}
+	return c
+}
+
+func (s *site) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.recoverer, s.headers, http.NewCrossOriginProtection().Handler, s.identify)
+	r.Get("/healthz", s.health)
+	r.Get("/.well-known/swarmstake.json", s.discovery)
+	r.Handle("/static/*", staticFiles(s.static))
+	r.Route("/api/v1", s.apiRoutes)
+	s.pageRoutes(r)
+	return r
+}
+
+func (s *site) apiRoutes(r chi.Router) {
+	r.NotFound(s.api(func(http.ResponseWriter, *http.Request) error { return errNoRoute }))
+	r.MethodNotAllowed(s.api(func(http.ResponseWriter, *http.Request) error { return errMethod }))
+	r.Post("/members", s.api(s.apiJoin))
+	r.Post("/session", s.api(s.apiSignIn))
+	r.Get("/session", s.api(s.asMember(s.apiSession)))
+	r.Delete("/session", s.api(s.asMember(s.apiSignOut)))
+	r.Post("/tokens", s.api(s.asMember(s.apiToken)))
+
+	r.Get("/torrents", s.api(s.asAnybody(s.apiTorrents)))
+	r.Post("/torrents", s.api(s.asMember(s.apiUpload)))
+	r.Get("/torrents/{infohash}", s.api(s.asAnybody(s.apiTorrent)))
+	r.Get("/torrents/{infohash}/file", s.api(s.asAnybody(s.apiFile)))
+	r.Get("/torrents/{infohash}/quote", s.api(s.asMember(s.apiQuote)))
+	r.Get("/torrents/{infohash}/prices", s.api(s.asAnybody(s.apiPrices)))
+	r.Post("/torrents/{infohash}/approve", s.api(s.asMember(s.apiApprove)))
+
+	r.Get("/wallet", s.api(s.asMember(s.apiWallet)))
+	r.Post("/deposits", s.api(s.asMember(s.apiDeposit)))
+	r.Get("/sale", s.api(s.apiSale))
+	r.Post("/sale/buy", s.api(s.asMember(s.apiBuy)))
+	r.Post("/stake", s.api(s.asMember(s.apiStake)))
+	r.Get("/economy/parameters", s.api(s.apiParameters))
+
+	r.Post("/nodes/codes", s.api(s.asMember(s.apiCode)))
+	r.Post("/nodes/pair", s.api(s.apiPair))
+	r.Get("/nodes", s.api(s.asMember(s.apiNodes)))
+	r.Post("/nodes/{node}/pledge", s.api(s.asMember(s.apiPledge)))
+	r.Post("/node/report", s.api(s.asNode(s.apiReport)))
+	r.Get("/node/status", s.api(s.asNode(s.apiStatus)))
+}

@@ -1,0 +1,222 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/surge"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/web"
+)
+
+// world is a site over a real database, with the tracker's parts played by fakes.
+type world struct {
+	*testing.T
+	store   *store.Store
+	url     string
+	clock   atomic.Int64 // ns after the real time
+	roster  fakeRoster
+	hosting fakeHosting
+	log     bytes.Buffer
+}
+
+type fakeRoster struct{ torrents, members atomic.Int64 }
+
+func (f *fakeRoster) TorrentAdded(context.Context, bt.TorrentID) error { f.torrents.Add(1); return nil }
+func (f *fakeRoster) MemberAdded(context.Context, bt.MemberID) error   { f.members.Add(1); return nil }
+
+type fakeLive struct{}
+
+func (fakeLive) Swarm(bt.TorrentID) (int, int, int) { return 3, 7, 2 }
+
+type fakeKeys struct{}
+
+func (fakeKeys) AnnounceURL(m bt.MemberID, h bt.InfoHash) string {
+	return fmt.Sprintf("http://tracker.test/announce/%08x%s/announce", uint32(m), h.String()[:32])
+}
+
+type fakeHosting struct{ last web.Report }
+
+func (f *fakeHosting) Report(_ context.Context, _ store.Node, r web.Report) (web.ReportAnswer, error) {
+	f.last = r
+	return web.ReportAnswer{ReportAgainSeconds: 60}, nil
+}
+
+func (f *fakeHosting) Status(context.Context, store.Node) (web.NodeStatus, error) {
+	return web.NodeStatus{State: "active", Collateral: 5}, nil
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }
+
+// newWorld starts a site; change may alter its configuration.
+func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world {
+	t.Helper()
+	w := &world{T: t}
+	server := httptest.NewUnstartedServer(nil)
+	w.url = "http://" + server.Listener.Addr().String()
+	cfg := web.Config{BaseURL: w.url, Dev: true, Source: "test", Epoch: time.Hour, ReportInterval: time.Minute, Surge: surge.DefaultParams(), Now: w.now,
+		Log: slog.New(slog.NewTextHandler(&w.log, nil))}
+	eco := store.DefaultEconomy()
+	for _, f := range change {
+		f(&cfg, &eco)
+	}
+	cfg.Economy = eco
+	s, err := store.Open(t.Context(), t.TempDir(), store.Options{Now: w.now, Economy: eco})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store = s
+	h, err := web.New(cfg, web.Deps{Store: s, Live: fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Config.Handler = h
+	server.Start()
+	t.Cleanup(func() { server.Close(); s.Close() })
+	return w
+}
+
+// reply is an answer, read.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (r reply) json(t testing.TB) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(r.body, &v); err != nil {
+		t.Fatalf("%d %s: %v", r.status, r.body, err)
+	}
+	return v
+}
+
+// client sends requests as somebody.
+type client struct {
+	w     *world
+	token string
+	http  *http.Client
+}
+
+func (w *world) client(token string) *client { return &client{w, token, http.DefaultClient} }
+
+// browser keeps cookies and does not follow redirects.
+func (w *world) browser() *client {
+	jar, _ := cookiejar.New(nil)
+	return &client{w, "", &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+func (c *client) do(method, path string, body io.Reader, headers ...string) reply {
+	c.w.Helper()
+	req, err := http.NewRequest(method, c.w.url+path, body)
+	if err != nil {
+		c.w.Fatal(err)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		c.w.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.w.Fatal(err)
+	}
+	return reply{res.StatusCode, res.Header, b}
+}
+
+func (c *client) get(path string) reply { c.w.Helper(); return c.do("GET", path, nil) }
+
+func (c *client) post(path, body string, headers ...string) reply {
+	c.w.Helper()
+	return c.do("POST", path, strings.NewReader(body), headers...)
+}
+
+// pay posts with an Idempotency-Key.
+func (c *client) pay(path, key, body string) reply {
+	c.w.Helper()
+	return c.post(path, body, "Idempotency-Key", key)
+}
+
+func (c *client) form(path string, values map[string]string) reply {
+	c.w.Helper()
+	return c.post(path, encode(values), "Content-Type", "application/x-www-form-urlencoded")
+}
+
+func (w *world) want(r reply, status int) reply {
+	w.Helper()
+	if r.status != status {
+		w.Fatalf("status %d, want %d: %s", r.status, status, r.body)
+	}
+	return r
+}
+
+// problem checks an error's status, code and form.
+func (w *world) problem(r reply, status int, code string) {
+	w.Helper()
+	w.want(r, status)
+	v := r.json(w)
+	if v["code"] != code || v["detail"] == "" || r.header.Get("Content-Type") != "application/problem+json" {
+		w.Fatalf("problem %s, want code %q", r.body, code)
+	}
+}
+
+// member makes a member with granted tokens; secret is their API token.
+func (w *world) member(name string, granted, stake tokens.Amount) *client {
+	w.Helper()
+	_, err := w.store.AddMember(w.Context(), store.Grant{NewMember: store.NewMember{Name: name}, Tokens: granted, Stake: stake, APIToken: "swst_" + name, TokenTTL: time.Hour})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return w.client("swst_" + name)
+}
+
+// torrentFile is a small valid v1 torrent; public ones are not private yet.
+func torrentFile(name string) []byte {
+	return fmt.Appendf(nil, "d8:announce20:http://other.invalid4:infod6:lengthi16384e4:name%d:%s12:piece lengthi16384e6:pieces20:%020dee", len(name), name, 7)
+}
+
+func (c *client) upload(file []byte, fields ...string) reply {
+	c.w.Helper()
+	var body bytes.Buffer
+	m := multipart.NewWriter(&body)
+	part, _ := m.CreateFormFile("torrent", "x.torrent")
+	part.Write(file)
+	for i := 0; i+1 < len(fields); i += 2 {
+		m.WriteField(fields[i], fields[i+1])
+	}
+	m.Close()
+	return c.do("POST", "/api/v1/torrents", &body, "Content-Type", m.FormDataContentType())
+}
+
+func encode(values map[string]string) string {
+	var b strings.Builder
+	for k, v := range values {
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(k) + "=" + url.QueryEscape(v))
+	}
+	return b.String()
+}
