@@ -1,0 +1,291 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/swarmstake/swarmstake/availability"
+	"github.com/swarmstake/swarmstake/availability/probe"
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/catalog"
+)
+
+const maxCachedTorrents = 64 // parsed torrent files kept for audits
+
+// auditor carries out what package availability schedules.
+type auditor struct {
+	server *Server
+	prober *probe.Prober
+	slots  chan struct{} // audits under way
+	wg     sync.WaitGroup
+	last   time.Time // of the last accrual
+
+	mu       sync.Mutex // guards what follows
+	heard    time.Time  // the last announce of anybody
+	dials    []dial     // of the last dialMemory
+	torrents map[bt.TorrentID]*catalog.Torrent
+	counts   map[bt.TorrentID]int // pieces of every torrent that was parsed: asked for in each round
+}
+
+// round enters claims from the swarms, expires old ones, accrues proven time, and starts the
+// audits that are due.
+func (a *auditor) round(ctx context.Context, now time.Time) error {
+	s := a.server
+	if err := a.refreshClaims(ctx, now); err != nil {
+		return fmt.Errorf("refresh claims: %w", err)
+	}
+	if err := s.store.ExpireClaims(ctx, s.conf.Availability); err != nil {
+		return fmt.Errorf("expire claims: %w", err)
+	}
+	last := a.last
+	a.last = now // before the commit: if its answer is lost, time is lost rather than counted twice
+	if dt := now.Sub(last); !last.IsZero() && dt > 0 && dt <= max(maxAccrual, 2*s.conf.Server.AuditInterval) {
+		if err := s.store.AccrueProven(ctx, s.conf.Availability, s.epoch().Number, dt); err != nil {
+			return err
+		}
+	}
+	claims, err := s.store.LiveClaims(ctx)
+	if err != nil {
+		return err
+	}
+	return a.start(ctx, now, claims)
+}
+
+// maxAccrual bounds what one round adds, if rounds are not far apart by configuration: a pause of
+// ours proves nothing.
+const maxAccrual = time.Minute
+
+// refreshClaims turns seeding sessions into claims: a session whose peer id a node reported
+// refreshes that node's claim, while it makes it, and says where it can be reached; any other is a
+// standard client's. What a node withdrew or lost by a verdict does not come back by its announces.
+func (a *auditor) refreshClaims(ctx context.Context, now time.Time) error {
+	s := a.server
+	nodes, err := s.nodePeers(ctx)
+	if err != nil {
+		return err
+	}
+	live, err := s.liveNodeClaims(ctx)
+	if err != nil {
+		return err
+	}
+	var reports []store.ClaimReport
+	for _, sum := range s.swarms.Summaries(now) {
+		t, ok := s.roster.torrent(sum.Torrent)
+		if !ok || t.Withdrawn {
+			continue
+		}
+		for _, seeder := range sum.Seeders {
+			a.hear(seeder.Last)
+			node := nodes[peerKey{seeder.Member, seeder.PeerID}]
+			if node != 0 && !live[nodeTorrent{node, sum.Torrent}] {
+				continue
+			}
+			r := store.ClaimReport{Torrent: sum.Torrent, Member: seeder.Member, Node: node, PeerID: seeder.PeerID,
+				Addr: seeder.Addr, Network: seeder.Network, Bytes: t.Size, PieceLength: t.PieceBytes, SeenMs: seeder.Last.UnixMilli(), Announced: true}
+			if r.Pieces, err = a.pieces(ctx, sum.Torrent); err != nil {
+				s.log.Error("a torrent cannot be audited", "torrent", sum.Torrent, "error", err) // the others can
+				break
+			}
+			reports = append(reports, r)
+		}
+	}
+	return s.store.PutClaims(ctx, reports)
+}
+
+type peerKey struct {
+	member bt.MemberID
+	peer   bt.PeerID
+}
+
+// nodePeers says which node announces under which peer id, as the nodes ever reported it.
+func (s *Server) nodePeers(ctx context.Context) (map[peerKey]bt.NodeID, error) {
+	peers, err := s.store.NodePeers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[peerKey]bt.NodeID{}
+	for _, p := range peers {
+		out[peerKey{p.Member, p.PeerID}] = p.Node
+	}
+	return out, nil
+}
+
+type nodeTorrent struct {
+	node    bt.NodeID
+	torrent bt.TorrentID
+}
+
+func (s *Server) liveNodeClaims(ctx context.Context) (map[nodeTorrent]bool, error) {
+	claims, err := s.store.LiveClaims(ctx)
+	out := map[nodeTorrent]bool{}
+	for _, c := range claims {
+		if c.Node != 0 {
+			out[nodeTorrent{c.Node, c.Torrent}] = true
+		}
+	}
+	return out, err
+}
+
+func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRow) error {
+	s := a.server
+	claims, byID := make([]availability.Claim, 0, len(rows)), map[int64]availability.Claim{}
+	for _, r := range rows {
+		if r.Addr.IsValid() {
+			claims = append(claims, r.Claim)
+			byID[r.ID] = r.Claim
+		}
+	}
+	due := availability.Schedule(s.conf.Availability, now, claims, availability.Seed(s.epoch().Seed))
+	begun := map[int64]bool{}
+	for i, audit := range due {
+		select {
+		case a.slots <- struct{}{}:
+			begun[audit.Claim] = true
+		default:
+			due = due[:i] // all slots are taken: the rest stays due
+		}
+		if len(due) == i {
+			break
+		}
+	}
+	if len(begun) == 0 {
+		return nil
+	}
+	if err := s.store.BeginAudits(ctx, s.conf.Availability, begun); err != nil {
+		for range begun {
+			<-a.slots
+		}
+		return err
+	}
+	for _, audit := range due {
+		a.wg.Add(1)
+		go func() {
+			defer a.wg.Done()
+			defer func() { <-a.slots }()
+			a.carryOut(ctx, audit, byID[audit.Claim])
+		}()
+	}
+	return nil
+}
+
+func (a *auditor) carryOut(ctx context.Context, audit availability.Audit, c availability.Claim) {
+	s := a.server
+	outcome := a.ask(ctx, audit, c)
+	if ctx.Err() != nil || a.outage(s.now(), outcome.Unreachable) {
+		outcome.OurSide = true
+	}
+	j, err := s.store.JudgeAudit(context.WithoutCancel(ctx), s.conf.Availability, audit, outcome)
+	if err != nil {
+		s.log.Error("an audit could not be recorded; it is repeated", "claim", c.ID, "error", err)
+		return
+	}
+	s.log.Debug("audit", "claim", c.ID, "node", c.Node, "kind", audit.Kind.String(), "verdict", j.Verdict.String(), "reason", outcome.Reason, "slashed", j.Slashed)
+	if j.Slashed > 0 {
+		s.log.Info("slashed", "node", c.Node, "torrent", c.Torrent, "verdict", j.Verdict.String(), "amount", j.Slashed.String())
+	}
+	s.notify(Event{Audit: &AuditEvent{Claim: c, Kind: audit.Kind, Verdict: j.Verdict, Confirmed: j.Effects.Confirmed, Slashed: j.Slashed, Reason: outcome.Reason}})
+}
+
+// dial remembers how an audit's connection ended.
+type dial struct {
+	at          time.Time
+	unreachable bool
+}
+
+// dialMemory is how far back dials tell of an outage of ours.
+const dialMemory = 10 * time.Minute
+
+// outage notes a dial and reports whether it looks as if we were the ones cut off: then the
+// audit counts for nothing.
+func (a *auditor) outage(now time.Time, unreachable bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dials = slices.DeleteFunc(a.dials, func(d dial) bool { return now.Sub(d.at) > dialMemory })
+	a.dials = append(a.dials, dial{now, unreachable})
+	failed := 0
+	for _, d := range a.dials {
+		if d.unreachable {
+			failed++
+		}
+	}
+	return unreachable && availability.OurOutage(a.server.conf.Availability, now, a.heard.UnixMilli(), len(a.dials), failed)
+}
+
+// hear keeps the time of the last announce.
+func (a *auditor) hear(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at.After(a.heard) {
+		a.heard = at
+	}
+}
+
+func (a *auditor) ask(ctx context.Context, audit availability.Audit, c availability.Claim) availability.Outcome {
+	t, err := a.torrent(ctx, c.Torrent)
+	if err != nil {
+		return availability.Outcome{OurSide: true, Reason: err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.server.conf.Probe.Budget+5*time.Second)
+	defer cancel()
+	return a.prober.Probe(ctx, probe.Request{Addr: c.Addr, InfoHash: t.InfoHash, PieceLength: t.PieceLength, Size: t.Span,
+		NumPieces: t.NumPieces(), PieceHash: t.PieceHash, Pieces: audit.Pieces})
+}
+
+// pieces is how many pieces of a torrent the wire audit can check: none of a v2-only torrent.
+func (a *auditor) pieces(ctx context.Context, id bt.TorrentID) (int, error) {
+	a.mu.Lock()
+	n, ok := a.counts[id]
+	a.mu.Unlock()
+	if ok {
+		return n, nil
+	}
+	t, err := a.torrent(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if t.HasV1 {
+		n = t.NumPieces()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.counts[id] = n
+	return n, nil
+}
+
+func (a *auditor) torrent(ctx context.Context, id bt.TorrentID) (*catalog.Torrent, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t := a.torrents[id]; t != nil {
+		return t, nil
+	}
+	raw, err := a.server.store.Metainfo(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read torrent %d: %w", id, err)
+	}
+	t, err := catalog.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("parse torrent %d: %w", id, err)
+	}
+	if len(a.torrents) >= maxCachedTorrents {
+		clear(a.torrents)
+	}
+	a.torrents[id] = t
+	return t, nil
+}
+
+// sourceAddr is where probes come from.
+func sourceAddr(s string) (netip.Addr, error) {
+	if s == "" {
+		return netip.Addr{}, nil
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return addr, fmt.Errorf("configuration: probe.source_addr = %q: want an IP address of this machine", s)
+	}
+	return addr, nil
+}
