@@ -1,0 +1,596 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anacrolix/torrent/bencode"
+
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/surge"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/catalog"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
+)
+
+// The end-to-end tests use nothing but what a user has: the built program, its HTTP interfaces and,
+// once it was stopped or killed, its data folder.
+
+// program is the binary under test.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "swarmstake-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "swarmstake")
+	build := exec.Command("go", "build", "-o", program, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the program under test: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// basePrice is the default price in utok per GiB; it stands still in these tests.
+const basePrice = 10 * tokens.Unit
+
+// quickConfig shortens the times for impatient tests. The price never moves, so that every bill
+// can be computed exactly.
+const quickConfig = `
+[server]
+epoch_length = "2s"
+settlement_delay = "2s"
+audit_interval = "1s"
+
+[tracker]
+seeder_interval = "2s"
+leecher_interval = "2s"
+min_interval = "1s"
+stale_window = "2s"
+expiry_grace = "6s"
+
+[surge]
+step = "1h"
+
+[probe]
+source_addr = "%s"
+`
+
+// hostAddr gives every participant a loopback address of its own where the system has them:
+// clients refuse a second connection from one address on one torrent.
+func hostAddr(host int) string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	return fmt.Sprintf("127.0.77.%d", host)
+}
+
+// freePort finds a port that no outgoing connection can take while a server is down: clients that
+// retry would otherwise end up talking to themselves.
+func freePort(t *testing.T, host string) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + rand.N(12000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port below 32768")
+	return 0
+}
+
+func eventually(t *testing.T, what string, patience time.Duration, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain for: %s", patience, what)
+		}
+	}
+}
+
+// needProgram skips, or fails where the real clients are required.
+func needProgram(t *testing.T, name, debian string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err == nil {
+		return
+	}
+	text := fmt.Sprintf("%s is not installed: install it (Debian: apt-get install %s) to run this test", name, debian)
+	if os.Getenv("SWARMSTAKE_REQUIRE_CLIENTS") == "1" {
+		t.Fatal(text)
+	}
+	t.Skip(text)
+}
+
+// output collects what a process prints, for reading while it runs.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// process is a child of this test; it never outlives it.
+type process struct {
+	cmd            *exec.Cmd
+	stdout, stderr output
+	done           chan struct{}
+}
+
+func start(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	p.cmd.WaitDelay = 5 * time.Second
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.done)
+		p.cmd.Wait() //nolint:errcheck // read off ProcessState
+	}()
+	t.Cleanup(p.kill)
+	return p
+}
+
+// kill is kill -9; it returns when the process is gone.
+func (p *process) kill() {
+	p.cmd.Process.Kill() //nolint:errcheck // it may be gone
+	<-p.done
+}
+
+func (p *process) alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// end asks the process to end and returns its exit code.
+func (p *process) end(t *testing.T, sig os.Signal) int {
+	t.Helper()
+	p.cmd.Process.Signal(sig) //nolint:errcheck // it may be gone
+	return p.wait(t, 15*time.Second)
+}
+
+func (p *process) wait(t *testing.T, patience time.Duration) int {
+	t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		t.Fatalf("%v still runs after %s\n%s%s", p.cmd.Args, patience, p.stdout.String(), p.stderr.String())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// run runs the program under test to its end.
+func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	p := start(t, program, args...)
+	code = p.wait(t, 60*time.Second)
+	return p.stdout.String(), p.stderr.String(), code
+}
+
+// site is a data folder and the server that works in it, now and then.
+type site struct {
+	dir, config, listen, base string
+	*process
+}
+
+// newSite starts a server on an empty data folder.
+func newSite(t *testing.T, config string) *site {
+	t.Helper()
+	s := &site{dir: filepath.Join(t.TempDir(), "data"), config: filepath.Join(t.TempDir(), "swarmstake.toml"),
+		listen: fmt.Sprintf("127.0.0.1:%d", freePort(t, "127.0.0.1"))}
+	if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.serve(t)
+	return s
+}
+
+var announced = regexp.MustCompile(`Swarmstake is at (http://\S+)`)
+
+// serve starts the server and waits until it answers.
+func (s *site) serve(t *testing.T) {
+	t.Helper()
+	s.process = start(t, program, "serve", "--data", s.dir, "--listen", s.listen, "--dev", "--config", s.config)
+	eventually(t, "the server to say where it is", 20*time.Second, func() bool {
+		if !s.alive() {
+			t.Fatalf("the server ended with %d:\n%s", s.cmd.ProcessState.ExitCode(), s.stderr.String())
+		}
+		m := announced.FindStringSubmatch(s.stdout.String())
+		if m != nil {
+			s.base = m[1]
+		}
+		return m != nil
+	})
+	res, err := http.Get(s.base + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("/healthz: %s", res.Status)
+	}
+}
+
+// stop ends the server as an operator does, and holds it to leaving with status 0 and no complaint.
+func (s *site) stop(t *testing.T) {
+	t.Helper()
+	if code := s.end(t, syscall.SIGTERM); code != 0 {
+		t.Fatalf("the server ended with status %d:\n%s", code, s.stderr.String())
+	}
+	s.complaints(t)
+}
+
+// complaints fails the test if the server logged an error.
+func (s *site) complaints(t *testing.T) {
+	t.Helper()
+	for _, line := range strings.Split(s.stderr.String(), "\n") {
+		if strings.Contains(line, "level=ERROR") || strings.Contains(line, "DATA RACE") {
+			t.Errorf("the server complained: %s", line)
+		}
+	}
+}
+
+// member is what `admin member add` prints.
+type member struct {
+	Member    string      `json:"member"`
+	ID        bt.MemberID `json:"member_id"`
+	APIToken  string      `json:"api_token"`
+	Available string      `json:"available_utok"`
+	Staked    string      `json:"staked_utok"`
+
+	base    string
+	granted tokens.Amount
+	stake   tokens.Amount
+}
+
+func (s *site) addMember(t *testing.T, name, sum, stake string) *member {
+	t.Helper()
+	out, stderr, code := run(t, "admin", "member", "add", name, "--tokens", sum, "--stake", stake, "--data", s.dir)
+	if code != 0 {
+		t.Fatalf("add member %s: status %d: %s", name, code, stderr)
+	}
+	m := &member{base: s.base}
+	d := json.NewDecoder(strings.NewReader(out))
+	d.DisallowUnknownFields()
+	if err := d.Decode(m); err != nil {
+		t.Fatalf("add member: %v in %q", err, out)
+	}
+	m.granted, m.stake = amount(t, sum), amount(t, stake)
+	if m.Member != name || m.ID == 0 || m.APIToken == "" || m.Available != fmt.Sprint(int64(m.granted)) || m.Staked != fmt.Sprint(int64(m.stake)) {
+		t.Fatalf("add member printed %s", out)
+	}
+	return m
+}
+
+func amount(t *testing.T, s string) tokens.Amount {
+	t.Helper()
+	a, err := tokens.ParseAmount(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+var httpClient = &http.Client{Timeout: 20 * time.Second}
+
+// do sends a request with the member's token and returns the whole answer.
+func (m *member) do(t *testing.T, method, path, contentType string, body []byte, header ...string) (*http.Response, []byte) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, m.base+path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if m.APIToken != "" {
+		r.Header.Set("Authorization", "Bearer "+m.APIToken)
+	}
+	res, err := httpClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, answer
+}
+
+// form is a multipart body with one file.
+func form(t *testing.T, field string, file []byte) (contentType string, body []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	part, err := w.CreateFormFile(field, "upload.torrent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	part.Write(file) //nolint:errcheck // a buffer
+	w.Close()        //nolint:errcheck // a buffer
+	return w.FormDataContentType(), b.Bytes()
+}
+
+// upload registers a torrent and returns its info-hash.
+func (m *member) upload(t *testing.T, file []byte) string {
+	t.Helper()
+	contentType, body := form(t, "torrent", file)
+	res, answer := m.do(t, http.MethodPost, "/api/v1/torrents", contentType, body)
+	var got struct {
+		InfoHash string `json:"infohash"`
+		Name     string `json:"name"`
+		Size     int64  `json:"size_bytes"`
+		Changed  *bool  `json:"changed"`
+	}
+	if err := json.Unmarshal(answer, &got); err != nil || res.StatusCode != http.StatusCreated || len(got.InfoHash) != 40 || got.Name == "" || got.Size == 0 || got.Changed == nil {
+		t.Fatalf("upload: %s: %s", res.Status, answer)
+	}
+	return got.InfoHash
+}
+
+// torrent downloads the member's personalised file.
+func (m *member) torrent(t *testing.T, infohash string) []byte {
+	t.Helper()
+	res, file := m.do(t, http.MethodGet, "/api/v1/torrents/"+infohash+"/file", "", nil)
+	parsed, err := catalog.Parse(file)
+	if err != nil || res.StatusCode != http.StatusOK || parsed.InfoHash.String() != infohash || !parsed.Private {
+		t.Fatalf("personalised file: %s, %v", res.Status, err)
+	}
+	if want := fmt.Sprintf("%s/announce/%08x", m.base, uint32(m.ID)); !strings.HasPrefix(announceURL(t, file), want) {
+		t.Fatalf("announce URL %q does not begin with %q", announceURL(t, file), want)
+	}
+	return file
+}
+
+func announceURL(t *testing.T, file []byte) string {
+	t.Helper()
+	var f struct {
+		Announce string `bencode:"announce"`
+	}
+	if err := bencode.Unmarshal(file, &f); err != nil {
+		t.Fatal(err)
+	}
+	return f.Announce
+}
+
+// wallet is GET /api/v1/wallet with every page of transfers.
+type wallet struct {
+	Symbol    string  `json:"symbol"`
+	Available string  `json:"available_utok"`
+	Staked    string  `json:"staked_utok"`
+	Unbonding string  `json:"unbonding_utok"`
+	Held      string  `json:"held_utok"`
+	Reserved  string  `json:"reserved_utok"`
+	Transfers []line  `json:"transfers"`
+	Next      *string `json:"next"`
+}
+
+type line struct {
+	ID      string    `json:"id"`
+	Code    string    `json:"code"`
+	Ref     string    `json:"ref"`
+	Amount  string    `json:"amount_utok"`
+	At      time.Time `json:"at"`
+	Balance string    `json:"balance"`
+}
+
+func (m *member) wallet(t *testing.T) wallet {
+	t.Helper()
+	var all wallet
+	for cursor := ""; ; {
+		res, answer := m.do(t, http.MethodGet, "/api/v1/wallet?cursor="+url.QueryEscape(cursor), "", nil)
+		var w wallet
+		if err := json.Unmarshal(answer, &w); err != nil || res.StatusCode != http.StatusOK || w.Next == nil || w.Symbol == "" {
+			t.Fatalf("wallet: %s %v: %s", res.Status, err, answer)
+		}
+		w.Transfers = append(all.Transfers, w.Transfers...)
+		if all = w; *w.Next == "" {
+			return all
+		}
+		cursor = *w.Next
+	}
+}
+
+// checkWallet holds the wallet to its own lines and to what the download cost.
+func (m *member) checkWallet(t *testing.T, charged tokens.Amount) {
+	t.Helper()
+	w := m.wallet(t)
+	var available, charges tokens.Amount
+	for _, l := range w.Transfers {
+		var a tokens.Amount
+		if _, err := fmt.Sscanf(l.Amount, "%d", &a); err != nil || l.ID == "" || l.Code == "" || l.Ref == "" || l.At.IsZero() {
+			t.Errorf("%s: transfer %+v", m.Member, l)
+		}
+		if l.Balance == "available" {
+			available += a
+		}
+		if l.Code == "charge" {
+			charges -= a
+		}
+	}
+	if charges != charged {
+		t.Errorf("%s: the wallet lists charges of %d utok, the download cost %d", m.Member, charges, charged)
+	}
+	if w.Available != fmt.Sprint(int64(available)) {
+		t.Errorf("%s: available is %s, its transfers sum to %d", m.Member, w.Available, available)
+	}
+	if available < m.granted-charged { // more is earnings
+		t.Errorf("%s: available is %d, granted %d less charged %d", m.Member, available, m.granted, charged)
+	}
+	if w.Staked != fmt.Sprint(int64(m.stake)) || w.Unbonding != "0" || w.Held == "" || w.Reserved != "0" {
+		t.Errorf("%s: staked %s, unbonding %s, held %s, reserved %s", m.Member, w.Staked, w.Unbonding, w.Held, w.Reserved)
+	}
+}
+
+// charges is what the wallet says the member's downloads cost so far.
+func (m *member) charges(t *testing.T) (sum tokens.Amount) {
+	t.Helper()
+	for _, l := range m.wallet(t).Transfers {
+		var a tokens.Amount
+		if fmt.Sscanf(l.Amount, "%d", &a); l.Code == "charge" {
+			sum -= a
+		}
+	}
+	return sum
+}
+
+// due is the exact price of so many bytes.
+func due(n bt.Bytes) tokens.Amount { return surge.Due(surge.Bill(0, 0, n, basePrice)) }
+
+// meterRows reads the downloads from a data folder that no server uses.
+func meterRows(t *testing.T, dir string) map[swarm.DownloadKey]swarm.DownloadRow {
+	t.Helper()
+	st, err := store.Open(t.Context(), dir, store.Options{Economy: store.DefaultEconomy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	_, rows, _, err := st.Meter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[swarm.DownloadKey]swarm.DownloadRow{}
+	for _, r := range rows {
+		out[r.DownloadKey] = r
+	}
+	return out
+}
+
+// downloadOf is the member's only download.
+func downloadOf(t *testing.T, rows map[swarm.DownloadKey]swarm.DownloadRow, m *member) swarm.DownloadRow {
+	t.Helper()
+	var found []swarm.DownloadRow
+	for k, r := range rows {
+		if k.Member == m.ID {
+			found = append(found, r)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%s has %d downloads, want 1", m.Member, len(found))
+	}
+	return found[0]
+}
+
+// database opens the ledger's file directly: what an intruder, or a careful auditor, would do.
+func database(t *testing.T, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, store.FileName)+"?_busy_timeout=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// checkUsage holds the epochs' usage rows to the download's own row: every charge exactly once.
+func checkUsage(t *testing.T, db *sql.DB, r swarm.DownloadRow) {
+	t.Helper()
+	var billed bt.Bytes
+	var charged, unpaid tokens.Amount
+	err := db.QueryRow("SELECT sum(billed_bytes), sum(charged_utok), sum(unpaid_utok) FROM usage WHERE member = ? AND torrent = ?", r.Member, r.Torrent).
+		Scan(&billed, &charged, &unpaid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if billed != r.Billed || charged != r.Charged || unpaid != 0 {
+		t.Errorf("member %d: usage sums to %d bytes, %d utok and %d unpaid; the download says %d bytes, %d utok",
+			r.Member, billed, charged, unpaid, r.Billed, r.Charged)
+	}
+}
+
+// verifyLedger runs the verifier, which must find nothing.
+func (s *site) verifyLedger(t *testing.T) {
+	t.Helper()
+	out, stderr, code := run(t, "ledger", "verify", "--data", s.dir)
+	if code != 0 || !strings.Contains(out, "chain: ok") || strings.Contains(out, "fault") ||
+		!strings.Contains(out, "imbalance token: 0\n") || !strings.Contains(out, "imbalance quote: 0\n") || !strings.Contains(out, "imbalance byte: 0\n") {
+		t.Errorf("ledger verify: status %d\n%s%s", code, out, stderr)
+	}
+}
+
+// content is a file to share.
+type content struct {
+	name, sha256 string
+	size         bt.Bytes
+	dir          string // where it lies
+	metainfo     []byte // made by `torrent create`
+}
+
+func newContent(t *testing.T, name string, size bt.Bytes, pieceLength string) *content {
+	t.Helper()
+	c := &content{name: name, size: size, dir: t.TempDir()}
+	data := make([]byte, size)
+	rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(data) //nolint:errcheck // never fails
+	sum := sha256.Sum256(data)
+	c.sha256 = hex.EncodeToString(sum[:])
+	path := filepath.Join(c.dir, name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "made.torrent")
+	if stdout, stderr, code := run(t, "torrent", "create", path, "-o", out, "--piece-length", pieceLength); code != 0 || !strings.Contains(stdout, "created v1=") {
+		t.Fatalf("torrent create: status %d: %s%s", code, stdout, stderr)
+	}
+	var err error
+	if c.metainfo, err = os.ReadFile(out); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// arrived reports whether the folder holds the whole content.
+func (c *content) arrived(dir string) bool {
+	data, err := os.ReadFile(filepath.Join(dir, c.name))
+	if err != nil || bt.Bytes(len(data)) != c.size {
+		return false
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]) == c.sha256
+}
