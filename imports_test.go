@@ -4,17 +4,23 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// pure are the packages of rules that the server and the simulator share.
+var pure = []string{"surge", "availability", "tokens/settle", "tokens/sale", "tracker/swarm"}
 
 const module = "github.com/swarmstake/swarmstake/"
 
 // TestImportRules holds the house's rules of who may import whom. Only direct imports of the
 // product are looked at, tests are free.
 func TestImportRules(t *testing.T) {
-	domain := []string{"surge", "availability", "tokens/settle", "tokens/sale", "tracker/swarm"}
+	domain := slices.Clone(pure)
 	rules := []struct {
 		who    func(string) bool
 		banned func(string) bool
@@ -46,6 +52,35 @@ func TestImportRules(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestRulesReadNoClock looks for calls that would make a rule depend on when or where it runs.
+func TestRulesReadNoClock(t *testing.T) {
+	looked := 0
+	for _, dir := range pure {
+		files, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			looked++
+			for _, call := range []string{"time.Now(", "time.Since(", "time.Until(", "time.Sleep(", "time.After(", "time.NewTimer(", "time.NewTicker("} {
+				if strings.Contains(string(src), call) {
+					t.Errorf("%s calls %s: the time is an argument of rules", f, strings.TrimSuffix(call, "("))
+				}
+			}
+		}
+	}
+	if looked < 20 {
+		t.Fatalf("only %d files looked at", looked)
 	}
 }
 
