@@ -18,7 +18,7 @@ import (
 
 const long = `swarmseed keeps torrents alive for a Swarmstake tracker and earns tokens for it.
 
-Get a pairing code on the website (Nodes > Add a node), then:
+Get a pairing code on the website (Hosting > Pair a node), then:
 
   swarmseed join https://tracker.example --code ABCD-EFGH --quota 50GB
   swarmseed torrents add INFOHASH        what to host; or join with --auto

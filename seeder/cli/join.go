@@ -13,7 +13,7 @@ import (
 
 const joinLong = `join pairs this machine with a member's account on a Swarmstake server and starts to seed.
 
-The code is shown on the website (Nodes > Add a node); it works once and for 15 minutes. A key pair is
+The code is shown on the website (Hosting > Pair a node); it works once and for 15 minutes. A key pair is
 made in the state folder; the server learns only its public half. The settings given here are kept for
 later runs.`
 
