@@ -373,5 +373,5 @@ func (s *Server) website(proxies []netip.Prefix) (http.Handler, error) {
 		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, Epoch: s.conf.Server.EpochLength,
 		ReportInterval: s.conf.Server.ReportInterval, Economy: econ, Surge: s.conf.Surge, Parameters: s.conf.public(),
 		ClientAddr: func(r *http.Request) netip.Addr { addr, _ := tracker.ClientAddr(r, proxies); return addr }, Log: s.log,
-	}, web.Deps{Store: s.store, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s})
+	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -108,8 +109,18 @@ func (r *rig) torrent(uploader bt.MemberID) bt.InfoHash {
 	return t.InfoHash
 }
 
-// announce sends what a client sends and returns the bencoded answer.
+// announce is ask for an announce that must not be refused.
 func (r *rig) announce(m bt.MemberID, h bt.InfoHash, up, down, left int64, event string) string {
+	r.t.Helper()
+	body := r.ask(m, h, up, down, left, event)
+	if strings.Contains(body, "failure reason") {
+		r.t.Fatalf("announce: %q", body)
+	}
+	return body
+}
+
+// ask sends what a client sends and returns the bencoded answer.
+func (r *rig) ask(m bt.MemberID, h bt.InfoHash, up, down, left int64, event string) string {
 	r.t.Helper()
 	q := url.Values{"info_hash": {string(h[:])}, "peer_id": {fmt.Sprintf("-TR3000-%012d", m)}, "port": {fmt.Sprint(20000 + m)}, "compact": {"1"},
 		"uploaded": {fmt.Sprint(up)}, "downloaded": {fmt.Sprint(down)}, "left": {fmt.Sprint(left)}}
@@ -123,8 +134,8 @@ func (r *rig) announce(m bt.MemberID, h bt.InfoHash, up, down, left int64, event
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil || strings.Contains(string(body), "failure reason") {
-		r.t.Fatalf("announce: %v: %q", err, body)
+	if err != nil {
+		r.t.Fatal(err)
 	}
 	return string(body)
 }
@@ -334,5 +345,27 @@ func TestMemberIsKnownThoughTheirBrowserHungUp(t *testing.T) {
 	}
 	if f := r.roster.dir.Wallet(m.Member.ID).Funds(); f.Available != 5 {
 		t.Fatalf("the tracker knows of %+v", f)
+	}
+}
+
+func TestReservationsOfAMomentAgoCannotBeStaked(t *testing.T) {
+	conf := quick(t.TempDir())
+	conf.Server.FlushInterval, conf.Server.EpochLength = time.Hour, time.Hour // nothing is written unless somebody asks
+	r := openServer(t, conf)
+	const have = 100 * tokens.Unit
+	publisher, leecher := r.member("publisher", 0, 0), r.member("leecher", 0, 50*tokens.Unit)
+	h := r.torrent(publisher)
+	r.run()
+	r.ask(leecher, h, 0, 0, testSize, "started") // refused: no funds
+	grant := tokens.Transfer{ID: "late", Asset: tokens.Token, From: tokens.Issuance, To: tokens.Available(leecher), Amount: have, Code: tokens.CodeGrant, Ref: "test"}
+	if err := r.store.Post(t.Context(), grant); err != nil {
+		t.Fatal(err)
+	}
+	r.announce(leecher, h, 0, 0, testSize, "")
+	if f := r.roster.dir.Wallet(leecher).Funds(); f.Reserved != testDue {
+		t.Fatalf("reserved %d of %d: the test would prove nothing", f.Reserved, testDue)
+	}
+	if _, err := (bank{r.store, r.flusher}).Stake(t.Context(), store.Once{Member: leecher, Key: "all"}, have); !errors.Is(err, tokens.ErrFunds) {
+		t.Fatalf("staked what a download reserved: %v", err)
 	}
 }
