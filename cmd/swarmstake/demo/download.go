@@ -12,6 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
+	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
@@ -141,7 +142,7 @@ func (s *story) quietScene(ctx context.Context, sum *summary) error {
 	if err != nil {
 		return err
 	}
-	s.say("the price peaked at %d.%02d VIDYA/GiB; with nobody downloading it falls", peak/1_000_000, peak%1_000_000/10_000)
+	s.say("the price peaked at %s VIDYA/GiB; with nobody downloading it falls", tokens.Amount(peak))
 	return s.until(ctx, "the price to fall", func() (bool, error) { return int64(s.price(ctx)) < peak*9/10, nil })
 }
 

@@ -69,7 +69,7 @@ func Administer(ctx context.Context, conf Config, req AddMember) (json.RawMessag
 		return nil, err
 	}
 	defer release()
-	st, err := store.Open(ctx, conf.Data, store.Options{Economy: conf.Economy})
+	st, err := store.Open(ctx, conf.Data, store.Options{Economy: conf.economy()})
 	if err != nil {
 		return nil, err
 	}

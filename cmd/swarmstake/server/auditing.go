@@ -141,17 +141,10 @@ func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRo
 		}
 	}
 	due := availability.Schedule(s.conf.Availability, now, claims, availability.Seed(s.epoch().Seed))
+	due = due[:a.takeSlots(len(due))] // the rest stays due
 	begun := map[int64]bool{}
-	for i, audit := range due {
-		select {
-		case a.slots <- struct{}{}:
-			begun[audit.Claim] = true
-		default:
-			due = due[:i] // all slots are taken: the rest stays due
-		}
-		if len(due) == i {
-			break
-		}
+	for _, audit := range due {
+		begun[audit.Claim] = true
 	}
 	if len(begun) == 0 {
 		return nil
@@ -171,6 +164,18 @@ func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRo
 		}()
 	}
 	return nil
+}
+
+// takeSlots takes up to n slots and returns how many it got, without waiting.
+func (a *auditor) takeSlots(n int) int {
+	for taken := range n {
+		select {
+		case a.slots <- struct{}{}:
+		default:
+			return taken
+		}
+	}
+	return n
 }
 
 func (a *auditor) carryOut(ctx context.Context, audit availability.Audit, c availability.Claim) {

@@ -115,6 +115,13 @@ func Load(base Config, path string, flags map[string]any) (Config, error) {
 	return conf, conf.Validate()
 }
 
+// economy is what the store applies and the pages show, with the keys that repeat others filled in.
+func (c Config) economy() store.Economy {
+	e := c.Economy
+	e.BasePrice, e.AppealWindow = c.Surge.Base, c.Availability.AppealWindow
+	return e
+}
+
 // checkKind says in the file's own words which value is of the wrong kind.
 func checkKind(key string, v any, t reflect.Type) error {
 	text := fmt.Sprint(v)

@@ -146,9 +146,7 @@ func (s *Server) notify(e Event) {
 func (s *Server) openStore(ctx context.Context) (err error) {
 	s.roster = newRoster(s.conf.Surge)
 	s.roster.base = s.base
-	econ := s.conf.Economy
-	econ.BasePrice, econ.AppealWindow = s.conf.Surge.Base, s.conf.Availability.AppealWindow
-	s.store, err = store.Open(ctx, s.conf.Data, store.Options{OnFunds: s.roster.onFunds, Economy: econ, Log: s.log})
+	s.store, err = store.Open(ctx, s.conf.Data, store.Options{OnFunds: s.roster.onFunds, Economy: s.conf.economy(), Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -367,11 +365,9 @@ func (s *Server) close() {
 
 // website builds the pages and the API.
 func (s *Server) website(proxies []netip.Prefix) (http.Handler, error) {
-	econ := s.conf.Economy
-	econ.BasePrice = s.conf.Surge.Base
 	return web.New(web.Config{
 		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, Epoch: s.conf.Server.EpochLength,
-		ReportInterval: s.conf.Server.ReportInterval, Economy: econ, Surge: s.conf.Surge, Parameters: s.conf.public(),
+		ReportInterval: s.conf.Server.ReportInterval, Economy: s.conf.economy(), Surge: s.conf.Surge, Parameters: s.conf.public(),
 		ClientAddr: func(r *http.Request) netip.Addr { addr, _ := tracker.ClientAddr(r, proxies); return addr }, Log: s.log,
 	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s})
 }
