@@ -1,6 +1,6 @@
 // Package bt is the leaf vocabulary of Swarmstake: the identifiers and messages that the tracker,
 // the meter, the pricing and the audits share. It knows the BitTorrent wire only as far as the
-// tracker protocol goes (BEP 3, 7, 23, 24, 31, 48) and imports nothing but the standard library.
+// tracker protocol goes (BEP 3, 7, 21, 23, 24, 31, 48) and imports nothing but the standard library.
 package bt
 
 import (
@@ -70,7 +70,8 @@ type Announce struct {
 	Downloaded Bytes
 	Left       Bytes
 	Event      Event
-	NumWant    int // 0..MaxNumWant; DefaultNumWant when absent
+	Paused     bool // event=paused (BEP 21): a partial seed, which wants nothing more; Event is None
+	NumWant    int  // 0..MaxNumWant; DefaultNumWant when absent
 	Compact    bool
 	NoPeerID   bool
 }
@@ -92,19 +93,30 @@ type Peer struct {
 	Addr netip.AddrPort
 }
 
-// Reply answers an announce.
+// Reply answers an announce. The peers of a compact reply come ready packed, those of the long
+// form as a list; AppendReply writes the one that the announce asked for.
 type Reply struct {
 	Interval, MinInterval time.Duration // whole seconds on the wire
 	Complete, Incomplete  int
-	Peers                 []Peer
+	Peers4                []byte     // CompactPeer4 bytes a peer: address and port in network order (BEP 23)
+	Peers6                []byte     // CompactPeer6 bytes a peer (BEP 7); empty: no peers6 key
+	Peers                 []Peer     // only for the long form (compact=0)
 	Warning               string     // empty: none
-	ExternalIP            netip.Addr // BEP 24
+	ExternalIP            netip.Addr // BEP 24; invalid: none
 }
+
+// The sizes of one packed peer.
+const (
+	CompactPeer4 = 6  // BEP 23
+	CompactPeer6 = 18 // BEP 7
+)
 
 // ScrapeEntry is one torrent's part of a scrape reply (BEP 48).
 type ScrapeEntry struct {
-	InfoHash                         InfoHash
-	Complete, Downloaded, Incomplete int
+	InfoHash             InfoHash
+	Complete, Incomplete int
+	Downloaded           int // how often the torrent was completed, ever
+	Downloaders          int // incomplete peers that are not partial seeds (BEP 21)
 }
 
 // ClientError is a refusal in words meant for the member; everything else that goes wrong is

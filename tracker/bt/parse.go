@@ -3,260 +3,154 @@ package bt
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 )
-
-// field is a parameter of an announce that may be given at most once.
-type field uint8
-
-const (
-	fInfoHash field = iota
-	fPeerID
-	fPort
-	fUploaded
-	fDownloaded
-	fLeft
-	fEvent
-	fNumWant
-	fCompact
-	fNoPeerID
-	fieldCount
-)
-
-// fieldOf names the parameters that are read. All others (key, supportcrypto, corrupt, …) are
-// ignored, and so are ip, ipv4 and ipv6: a client's word about its address is never taken.
-func fieldOf(name string) (field, bool) {
-	switch name {
-	case "info_hash":
-		return fInfoHash, true
-	case "peer_id":
-		return fPeerID, true
-	case "port":
-		return fPort, true
-	case "uploaded":
-		return fUploaded, true
-	case "downloaded":
-		return fDownloaded, true
-	case "left":
-		return fLeft, true
-	case "event":
-		return fEvent, true
-	case "numwant":
-		return fNumWant, true
-	case "compact":
-		return fCompact, true
-	case "no_peer_id":
-		return fNoPeerID, true
-	}
-	return 0, false
-}
 
 // MaxQuery bounds the raw query of an announce or a scrape; MaxScrapeHashes escaped hashes fit.
 const MaxQuery = 8 << 10
 
-// fields holds the decoded values of one announce and which of them were given.
-type fields struct {
-	value [fieldCount]string
-	given [fieldCount]bool
+// parsed is an announce while it is read. What is wrong with a value is kept until the end, because
+// the complaint that matters most is told first, not the one that comes first in the query.
+type parsed struct {
+	given fieldSet
+	wrong fieldSet        // numbers that are none
+	bytes [hashFields]int // decoded length of info_hash and peer_id
+	port  int64
+	want  int64
 }
 
 // ParseAnnounce reads the raw query of an announce that came from remote. Its errors are all
 // ClientError. Percent-encoding is read leniently (either case, raw bytes, '+' is a plus sign);
 // counters are strict: decimal, unsigned, at most MaxCounter, each parameter at most once
 // (ECONOMY §3). Port 0 is taken only with event=stopped, when nobody will be told the address.
-func ParseAnnounce(rawQuery string, remote netip.Addr) (Announce, error) {
-	f, err := split(rawQuery)
-	if err != nil {
-		return Announce{}, err
+//
+// It reads the query once, allocates nothing unless it fails, and keeps no part of rawQuery, which
+// may lie in a buffer that is used again.
+func ParseAnnounce(rawQuery string, remote netip.Addr) (a Announce, err error) {
+	if len(rawQuery) > MaxQuery {
+		return Announce{}, tooLong()
 	}
-	a := Announce{NumWant: DefaultNumWant, Compact: true}
-	if err := hash20(a.InfoHash[:], "info_hash", &f, fInfoHash); err != nil {
-		return Announce{}, err
-	}
-	if err := hash20(a.PeerID[:], "peer_id", &f, fPeerID); err != nil {
-		return Announce{}, err
-	}
-	for _, c := range [...]struct {
-		name string
-		f    field
-		into *Bytes
-	}{{"uploaded", fUploaded, &a.Uploaded}, {"downloaded", fDownloaded, &a.Downloaded}, {"left", fLeft, &a.Left}} {
-		if *c.into, err = counter(c.name, &f, c.f); err != nil {
-			return Announce{}, err
+	a.Compact = true
+	p := parsed{want: DefaultNumWant}
+	for i := 0; i < len(rawQuery); i++ { // rawQuery[i-1] is '&', or i is 0
+		var f field
+		f, i = fieldAt(rawQuery, i)
+		if f == fIgnored {
+			i = pairEnd(rawQuery, i)
+			continue
 		}
+		if p.given.has(f) {
+			return Announce{}, ClientError("malformed announce: " + f.String() + " is given twice")
+		}
+		p.given.add(f)
+		i = p.value(&a, f, rawQuery, i)
 	}
-	a.Event = eventOf(f.value[fEvent])
-	port, err := portOf(&f, a.Event)
-	if err != nil {
+	if err := p.check(&a); err != nil {
 		return Announce{}, err
 	}
-	a.Addr = netip.AddrPortFrom(remote.Unmap().WithZone(""), port)
-	if a.NumWant, err = numWant(&f); err != nil {
-		return Announce{}, err
-	}
-	// BEP 23: compact=0 is the only way to ask for the long form.
-	a.Compact = f.value[fCompact] != "0"
-	a.NoPeerID = f.given[fNoPeerID] && f.value[fNoPeerID] != "0"
+	a.Addr = netip.AddrPortFrom(remote.Unmap().WithZone(""), uint16(p.port))
+	a.NumWant = int(min(p.want, MaxNumWant))
 	return a, nil
 }
 
-// ParseScrape reads the info-hashes of a scrape (BEP 48), in order, without repeats. None is an
-// error: there is no full scrape (SECURITY 20).
-func ParseScrape(rawQuery string) ([]InfoHash, error) {
-	if len(rawQuery) > MaxQuery {
-		return nil, tooLong()
+// value reads the value of f that begins at s[i] and returns where it ends.
+func (p *parsed) value(a *Announce, f field, s string, i int) (end int) {
+	switch f {
+	case fInfoHash:
+		p.bytes[f], end = hashAt(s, i, (*[20]byte)(&a.InfoHash))
+	case fPeerID:
+		p.bytes[f], end = hashAt(s, i, (*[20]byte)(&a.PeerID))
+	case fUploaded:
+		end = p.number(f, s, i, MaxCounter, (*int64)(&a.Uploaded))
+	case fDownloaded:
+		end = p.number(f, s, i, MaxCounter, (*int64)(&a.Downloaded))
+	case fLeft:
+		end = p.number(f, s, i, MaxCounter, (*int64)(&a.Left))
+	case fPort:
+		end = p.number(f, s, i, maxPort, &p.port)
+	case fNumWant:
+		end = p.numWant(s, i)
+	default:
+		var w word
+		end = w.read(s, i)
+		p.flag(a, f, w.bytes())
 	}
-	var out []InfoHash
-	seen := make(map[InfoHash]bool)
-	for pair := range strings.SplitSeq(rawQuery, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if unescape(name) != "info_hash" {
-			continue
-		}
-		value = unescape(value)
-		if len(value) != len(InfoHash{}) {
-			return nil, wrongLength("info_hash", len(value))
-		}
-		h := InfoHash([]byte(value))
-		if seen[h] {
-			continue
-		}
-		if len(out) == MaxScrapeHashes {
-			return nil, ClientError(fmt.Sprintf("malformed scrape: at most %d info-hashes at once", MaxScrapeHashes))
-		}
-		seen[h] = true
-		out = append(out, h)
-	}
-	if len(out) == 0 {
-		return nil, ClientError("malformed scrape: info_hash is missing (this tracker has no full scrape)")
-	}
-	return out, nil
+	return end
 }
 
-func split(rawQuery string) (f fields, err error) {
-	if len(rawQuery) > MaxQuery {
-		return f, tooLong()
-	}
-	for pair := range strings.SplitSeq(rawQuery, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		i, ok := fieldOf(unescape(name))
-		if !ok {
-			continue
-		}
-		if f.given[i] {
-			return f, ClientError("malformed announce: " + unescape(name) + " is given twice")
-		}
-		f.given[i], f.value[i] = true, unescape(value)
-	}
-	return f, nil
-}
-
-// unescape decodes %XX and leaves everything else as it stands, a lone '%' and '+' too: clients
-// send raw bytes where RFC 3986 wants escapes (CLIENTS.md).
-func unescape(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			hi, lo := nibble(s[i+1]), nibble(s[i+2])
-			if hi < 16 && lo < 16 {
-				out = append(out, hi<<4|lo)
-				i += 2
-				continue
-			}
-		}
-		out = append(out, s[i])
-	}
-	return string(out)
-}
-
-func nibble(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 16
-}
-
-func hash20(into []byte, name string, f *fields, i field) error {
-	if !f.given[i] {
-		return missing(name)
-	}
-	if len(f.value[i]) != len(into) {
-		return wrongLength(name, len(f.value[i]))
-	}
-	copy(into, f.value[i])
-	return nil
-}
-
-func counter(name string, f *fields, i field) (Bytes, error) {
-	if !f.given[i] {
-		return 0, missing(name)
-	}
-	n, ok := decimal(f.value[i], MaxCounter)
+func (p *parsed) number(f field, s string, i int, limit int64, into *int64) (end int) {
+	n, end, ok := decimalAt(s, i, limit)
 	if !ok {
-		return 0, ClientError(fmt.Sprintf("malformed announce: %s must be a whole number from 0 to 2^53 without a sign", name))
+		p.wrong.add(f)
 	}
-	return Bytes(n), nil
+	*into = n
+	return end
 }
 
-// decimal reads digits only; limit must leave room for ten times itself.
-func decimal(s string, limit int64) (n int64, ok bool) {
-	if s == "" {
-		return 0, false
+// numWant takes no value for none given, and so -1: rTorrent and others send it for "as you like".
+func (p *parsed) numWant(s string, i int) (end int) {
+	n, end, ok := decimalAt(s, i, MaxCounter)
+	if ok {
+		p.want = n
+		return end
 	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
+	var w word
+	w.read(s, i)
+	if v := w.bytes(); len(v) != 0 && string(v) != "-1" {
+		p.wrong.add(fNumWant)
+	}
+	return end
+}
+
+// flag reads the parameters that are words. An event that it does not know is a regular announce.
+func (p *parsed) flag(a *Announce, f field, v []byte) {
+	switch f {
+	case fCompact:
+		a.Compact = string(v) != "0" // BEP 23: the only way to ask for the long form
+	case fNoPeerID:
+		a.NoPeerID = string(v) != "0"
+	case fEvent:
+		switch string(v) {
+		case "started":
+			a.Event = Started
+		case "stopped":
+			a.Event = Stopped
+		case "completed":
+			a.Event = Completed
+		case "paused":
+			a.Paused = true // BEP 21
 		}
-		if n = n*10 + int64(s[i]-'0'); n > limit {
-			return 0, false
+	}
+}
+
+// check returns the first thing that is wrong, in the order of importance to a member.
+func (p *parsed) check(a *Announce) error {
+	const need = 1<<fInfoHash | 1<<fPeerID | 1<<fUploaded | 1<<fDownloaded | 1<<fLeft | 1<<fPort
+	if p.given&need == need && p.wrong == 0 && p.bytes == [hashFields]int{20, 20} && (p.port != 0 || a.Event == Stopped) {
+		return nil
+	}
+	for f := fInfoHash; f < hashFields; f++ {
+		if !p.given.has(f) {
+			return missing(f.String())
+		}
+		if n := p.bytes[f]; n != len(a.InfoHash) {
+			return wrongLength(f.String(), n)
 		}
 	}
-	return n, true
-}
-
-func portOf(f *fields, e Event) (uint16, error) {
-	if !f.given[fPort] {
-		return 0, missing("port")
+	for f := fUploaded; f <= fLeft; f++ {
+		if !p.given.has(f) {
+			return missing(f.String())
+		}
+		if p.wrong.has(f) {
+			return ClientError(fmt.Sprintf("malformed announce: %s must be a whole number from 0 to 2^53 without a sign", f))
+		}
 	}
-	n, ok := decimal(f.value[fPort], 65535)
-	if !ok || n == 0 && e != Stopped {
-		return 0, ClientError("malformed announce: port must be a number from 1 to 65535: set a listening port in your client")
+	if !p.given.has(fPort) {
+		return missing(fPort.String())
 	}
-	return uint16(n), nil
-}
-
-// numWant clamps to MaxNumWant. rTorrent and others send -1 for "as you like".
-func numWant(f *fields) (int, error) {
-	v := f.value[fNumWant]
-	if v == "" || v == "-1" {
-		return DefaultNumWant, nil
+	if p.wrong.has(fPort) || p.port == 0 && a.Event != Stopped {
+		return ClientError("malformed announce: port must be a number from 1 to 65535: set a listening port in your client")
 	}
-	n, ok := decimal(v, MaxCounter)
-	if !ok {
-		return 0, ClientError("malformed announce: numwant must be a whole number")
-	}
-	return int(min(n, MaxNumWant)), nil
-}
-
-// eventOf takes an event it does not know (BEP 21: paused) for a regular announce.
-func eventOf(s string) Event {
-	switch s {
-	case "started":
-		return Started
-	case "stopped":
-		return Stopped
-	case "completed":
-		return Completed
-	}
-	return None
+	return ClientError("malformed announce: numwant must be a whole number")
 }
 
 func missing(name string) error {

@@ -100,13 +100,14 @@ func TestParseAnnounceAccepts(t *testing.T) {
 		query string
 		check func(bt.Announce) bool
 	}{
+		"not a partial seed":   {good + "&event=started", func(a bt.Announce) bool { return !a.Paused && a.Event == bt.Started }},
 		"port 0 when stopping": {strings.Replace(good, "6881", "0", 1) + "&event=stopped", func(a bt.Announce) bool { return a.Addr.Port() == 0 }},
 		"2^53":                 {strings.Replace(good, "left=3", "left=9007199254740992", 1), func(a bt.Announce) bool { return a.Left == bt.MaxCounter }},
 		"numwant -1":           {good + "&numwant=-1", func(a bt.Announce) bool { return a.NumWant == bt.DefaultNumWant }},
 		"numwant 0":            {good + "&numwant=0", func(a bt.Announce) bool { return a.NumWant == 0 }},
 		"compact 0":            {good + "&compact=0", func(a bt.Announce) bool { return !a.Compact && !a.NoPeerID }},
 		"empty event":          {good + "&event=", func(a bt.Announce) bool { return a.Event == bt.None }},
-		"partial seed":         {good + "&event=paused", func(a bt.Announce) bool { return a.Event == bt.None }},
+		"partial seed":         {good + "&event=paused", func(a bt.Announce) bool { return a.Paused && a.Event == bt.None }},
 	} {
 		if a, err := bt.ParseAnnounce(c.query, remote); err != nil || !c.check(a) {
 			t.Errorf("%s: got %+v, %v", name, a, err)
@@ -120,6 +121,13 @@ func TestParseScrape(t *testing.T) {
 	want := []bt.InfoHash{bt.InfoHash([]byte(b)), bt.InfoHash([]byte(a))}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	kept := []bt.InfoHash{want[1]}
+	if got, err := bt.AppendScrapeHashes(kept, "info_hash="+b+"&info_hash="+a); err != nil || !slices.Equal(got, []bt.InfoHash{want[1], want[0], want[1]}) {
+		t.Errorf("after another hash: got %v, %v", got, err)
+	}
+	if got, err := bt.AppendScrapeHashes(kept, "info_hash="+b+"&info_hash=short"); err == nil || !slices.Equal(got, kept) {
+		t.Errorf("after an error: got %v, %v, want %v", got, err, kept)
 	}
 	var many []string
 	for i := range bt.MaxScrapeHashes + 1 {
@@ -201,41 +209,4 @@ func itoa(n bt.Bytes) string {
 		s = string(rune('0'+n%10)) + s
 	}
 	return s
-}
-
-func FuzzParseAnnounce(f *testing.F) {
-	f.Add(good)
-	for _, q := range captured(f) {
-		f.Add(q.query)
-	}
-	f.Fuzz(func(t *testing.T, query string) {
-		a, err := bt.ParseAnnounce(query, remote)
-		if err != nil {
-			if _, ok := err.(bt.ClientError); !ok {
-				t.Fatalf("%T is not a ClientError: %v", err, err)
-			}
-			return
-		}
-		for _, n := range []bt.Bytes{a.Uploaded, a.Downloaded, a.Left} {
-			if n < 0 || n > bt.MaxCounter {
-				t.Fatalf("counter %d out of range", n)
-			}
-		}
-		if a.NumWant < 0 || a.NumWant > bt.MaxNumWant || a.Addr.Addr() != remote || a.Addr.Port() == 0 && a.Event != bt.Stopped {
-			t.Fatalf("%+v", a)
-		}
-	})
-}
-
-func FuzzParseScrape(f *testing.F) {
-	f.Add("info_hash=AAAAAAAAAAAAAAAAAAAA")
-	f.Fuzz(func(t *testing.T, query string) {
-		got, err := bt.ParseScrape(query)
-		if _, ok := err.(bt.ClientError); err != nil && !ok {
-			t.Fatalf("%T is not a ClientError: %v", err, err)
-		}
-		if err == nil && (len(got) == 0 || len(got) > bt.MaxScrapeHashes) {
-			t.Fatalf("%d hashes", len(got))
-		}
-	})
 }

@@ -2,6 +2,7 @@ package bt
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -9,18 +10,21 @@ import (
 
 // AppendReply appends the bencoded reply to a: keys sorted (BEP 3), peers compact (BEP 23) with
 // IPv6 peers in peers6 (BEP 7) unless the client asked for the long form, external ip (BEP 24).
+// It allocates nothing but the growth of dst.
 func AppendReply(dst []byte, a Announce, r *Reply) []byte {
-	dst = append(dst, 'd')
-	dst = pairInt(dst, "complete", int64(r.Complete))
-	if r.ExternalIP.IsValid() {
-		dst = appendString(dst, "external ip")
-		dst = appendBytes(dst, r.ExternalIP.Unmap().AsSlice())
-	}
-	dst = pairInt(dst, "incomplete", int64(r.Incomplete))
-	dst = pairInt(dst, "interval", seconds(r.Interval))
-	dst = pairInt(dst, "min interval", seconds(r.MinInterval))
+	dst = append(dst, "d8:completei"...)
+	dst = strconv.AppendInt(dst, int64(r.Complete), 10)
+	dst = append(dst, 'e')
+	dst = externalIP(dst, r.ExternalIP)
+	dst = append(dst, "10:incompletei"...)
+	dst = strconv.AppendInt(dst, int64(r.Incomplete), 10)
+	dst = append(dst, "e8:intervali"...)
+	dst = strconv.AppendInt(dst, seconds(r.Interval), 10)
+	dst = append(dst, "e12:min intervali"...)
+	dst = strconv.AppendInt(dst, seconds(r.MinInterval), 10)
+	dst = append(dst, 'e')
 	if a.Compact {
-		dst = compactPeers(dst, r.Peers)
+		dst = compactPeers(dst, r)
 	} else {
 		dst = longPeers(dst, r.Peers, a.NoPeerID)
 	}
@@ -44,60 +48,52 @@ func AppendFailure(dst []byte, reason string, interval, minInterval time.Duratio
 	return append(dst, 'e')
 }
 
-// AppendScrape appends the bencoded reply to a scrape (BEP 48), sorting entries by info-hash.
+// AppendScrape appends the bencoded reply to a scrape (BEP 48), its files sorted by info-hash.
+// entries stay as they are; of those that name one info-hash the first is written.
 func AppendScrape(dst []byte, entries []ScrapeEntry) []byte {
-	entries = slices.Clone(entries)
-	slices.SortFunc(entries, func(a, b ScrapeEntry) int { return bytes.Compare(a.InfoHash[:], b.InfoHash[:]) })
+	if !slices.IsSortedFunc(entries, byInfoHash) {
+		entries = slices.Clone(entries)
+		slices.SortStableFunc(entries, byInfoHash)
+	}
 	dst = append(dst, "d5:filesd"...)
-	for _, e := range entries {
+	for i, e := range entries {
+		if i > 0 && e.InfoHash == entries[i-1].InfoHash {
+			continue // a dictionary holds a key once (BEP 3)
+		}
 		dst = appendBytes(dst, e.InfoHash[:])
 		dst = append(dst, 'd')
 		dst = pairInt(dst, "complete", int64(e.Complete))
 		dst = pairInt(dst, "downloaded", int64(e.Downloaded))
+		dst = pairInt(dst, "downloaders", int64(e.Downloaders)) // BEP 21
 		dst = pairInt(dst, "incomplete", int64(e.Incomplete))
 		dst = append(dst, 'e')
 	}
 	return append(dst, "ee"...)
 }
 
-func compactPeers(dst []byte, peers []Peer) []byte {
-	var n4, n6 int
-	for _, p := range peers {
-		if p.Addr.Addr().Unmap().Is4() {
-			n4++
-		} else {
-			n6++
-		}
-	}
-	dst = appendString(dst, "peers")
-	dst = strconv.AppendInt(dst, int64(6*n4), 10)
-	dst = append(dst, ':')
-	dst = appendAddrs(dst, peers, true)
-	if n6 == 0 {
+func byInfoHash(a, b ScrapeEntry) int { return bytes.Compare(a.InfoHash[:], b.InfoHash[:]) }
+
+func externalIP(dst []byte, ip netip.Addr) []byte {
+	if !ip.IsValid() {
 		return dst
 	}
-	dst = appendString(dst, "peers6")
-	dst = strconv.AppendInt(dst, int64(18*n6), 10)
-	dst = append(dst, ':')
-	return appendAddrs(dst, peers, false)
+	dst = append(dst, "11:external ip"...)
+	if ip = ip.Unmap(); ip.Is4() {
+		b := ip.As4()
+		return appendBytes(dst, b[:])
+	}
+	b := ip.As16()
+	return appendBytes(dst, b[:])
 }
 
-func appendAddrs(dst []byte, peers []Peer, want4 bool) []byte {
-	for _, p := range peers {
-		ip := p.Addr.Addr().Unmap()
-		if ip.Is4() != want4 {
-			continue
-		}
-		if want4 {
-			b := ip.As4()
-			dst = append(dst, b[:]...)
-		} else {
-			b := ip.As16()
-			dst = append(dst, b[:]...)
-		}
-		dst = append(dst, byte(p.Addr.Port()>>8), byte(p.Addr.Port()))
+func compactPeers(dst []byte, r *Reply) []byte {
+	dst = append(dst, "5:peers"...)
+	dst = appendBytes(dst, r.Peers4)
+	if len(r.Peers6) == 0 {
+		return dst
 	}
-	return dst
+	dst = append(dst, "6:peers6"...)
+	return appendBytes(dst, r.Peers6)
 }
 
 func longPeers(dst []byte, peers []Peer, noPeerID bool) []byte {
@@ -106,7 +102,8 @@ func longPeers(dst []byte, peers []Peer, noPeerID bool) []byte {
 	for _, p := range peers {
 		dst = append(dst, 'd')
 		dst = appendString(dst, "ip")
-		dst = appendString(dst, p.Addr.Addr().Unmap().String())
+		var text [48]byte // longer than any IPv6 address in text, so that nothing is allocated
+		dst = appendBytes(dst, p.Addr.Addr().Unmap().WithZone("").AppendTo(text[:0]))
 		if !noPeerID {
 			dst = appendString(dst, "peer id")
 			dst = appendBytes(dst, p.ID[:])
