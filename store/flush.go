@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
@@ -37,7 +38,7 @@ func (s *Store) Flush(ctx context.Context, b *swarm.Batch) error {
 			return err
 		}
 		return errors.Join(t.flushSessions(b.Sessions), t.flushDownloads(b.Downloads),
-			t.flushUsage(b), t.flushIntroductions(b.Introductions))
+			t.flushUsage(b), t.flushPositions(b.Shards))
 	})
 }
 
@@ -73,18 +74,27 @@ func cmp64(a, b int64) int {
 }
 
 const downloadColumns = `member, torrent, metered_bytes, pass_metered_bytes, billed_bytes, max_left_bytes, min_left_bytes, cost_utok,
-	cost_rem, charged_utok, reserved_utok, quote_utok_per_gib, quote_ms, first_quote_utok_per_gib, first_ms, completed_ms, seq`
+	cost_rem, charged_utok, reserved_utok, quote_utok_per_gib, quote_ms, first_quote_utok_per_gib, first_ms, completed_ms, seq, corroborated_bytes, introduced`
+
+const sessionColumns = `member, torrent, peer_id, generation, uploaded_bytes, downloaded_bytes, left_bytes, stopped, seq, last_ms, addr,
+	seeding_ms, flags, refused, paused, funded`
 
 func (t *tx) flushSessions(rows []swarm.SessionRow) error {
 	for _, r := range rows {
-		err := t.exec(`INSERT INTO peer_sessions (member, torrent, peer_id, generation, uploaded_bytes, downloaded_bytes,
-				left_bytes, stopped, seq, last_ms, addr, seeding_ms, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		if r.Forgotten {
+			if err := t.execMany("DELETE FROM peer_sessions WHERE member = ? AND torrent = ? AND peer_id = ?", r.Member, r.Torrent, r.PeerID[:]); err != nil {
+				return fmt.Errorf("forget peer session: %w", err)
+			}
+			continue
+		}
+		err := t.execMany("INSERT INTO peer_sessions ("+sessionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET generation = excluded.generation, uploaded_bytes = excluded.uploaded_bytes,
 				downloaded_bytes = excluded.downloaded_bytes, left_bytes = excluded.left_bytes, stopped = excluded.stopped,
-				seq = excluded.seq, last_ms = excluded.last_ms, addr = excluded.addr, seeding_ms = excluded.seeding_ms, flags = excluded.flags
+				seq = excluded.seq, last_ms = excluded.last_ms, addr = excluded.addr, seeding_ms = excluded.seeding_ms, flags = excluded.flags,
+				refused = excluded.refused, paused = excluded.paused, funded = excluded.funded
 			WHERE excluded.seq > seq`,
 			r.Member, r.Torrent, r.PeerID[:], r.Generation, r.Uploaded, r.Downloaded, r.Left, r.Stopped, r.Seq, r.LastMs,
-			r.Addr.String(), r.SeedingMs, r.Flags)
+			r.Addr.String(), r.SeedingMs, r.Flags, r.Refused, r.Paused, r.Funded)
 		if err != nil {
 			return fmt.Errorf("write peer session: %w", err)
 		}
@@ -94,16 +104,17 @@ func (t *tx) flushSessions(rows []swarm.SessionRow) error {
 
 func (t *tx) flushDownloads(rows []swarm.DownloadRow) error {
 	for _, r := range rows {
-		err := t.exec("INSERT INTO downloads ("+downloadColumns+`)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		err := t.execMany("INSERT INTO downloads ("+downloadColumns+`)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET metered_bytes = excluded.metered_bytes, pass_metered_bytes = excluded.pass_metered_bytes, billed_bytes = excluded.billed_bytes,
 				max_left_bytes = excluded.max_left_bytes, min_left_bytes = excluded.min_left_bytes,
 				cost_utok = excluded.cost_utok, cost_rem = excluded.cost_rem, charged_utok = excluded.charged_utok,
 				reserved_utok = excluded.reserved_utok, quote_utok_per_gib = excluded.quote_utok_per_gib,
-				quote_ms = excluded.quote_ms, first_quote_utok_per_gib = excluded.first_quote_utok_per_gib, first_ms = excluded.first_ms, completed_ms = excluded.completed_ms, seq = excluded.seq
+				quote_ms = excluded.quote_ms, first_quote_utok_per_gib = excluded.first_quote_utok_per_gib, first_ms = excluded.first_ms, completed_ms = excluded.completed_ms, seq = excluded.seq,
+				corroborated_bytes = excluded.corroborated_bytes, introduced = excluded.introduced
 			WHERE excluded.seq > seq`,
 			r.Member, r.Torrent, r.Metered, r.PassMetered, r.Billed, r.MaxLeft, r.MinLeft, r.Cost, r.CostRem, r.Charged, r.Reserved,
-			r.Quote, r.QuoteMs, r.FirstQuote, r.FirstMs, r.Completed, r.Seq)
+			r.Quote, r.QuoteMs, r.FirstQuote, r.FirstMs, r.Completed, r.Seq, r.Corroborated, r.Introduced.Bytes())
 		if err != nil {
 			return fmt.Errorf("write download: %w", err)
 		}
@@ -167,7 +178,7 @@ func (t *tx) addUsage(r swarm.UsageRow, paid tokens.Amount) error {
 	if r.Network.IsValid() {
 		network = r.Network.String()
 	}
-	err := t.exec(`INSERT INTO usage (epoch, torrent, member, billed_bytes, charged_utok, unpaid_utok, claimed_bytes, from_ms, to_ms, network)
+	err := t.execMany(`INSERT INTO usage (epoch, torrent, member, billed_bytes, charged_utok, unpaid_utok, claimed_bytes, from_ms, to_ms, network)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET billed_bytes = billed_bytes + excluded.billed_bytes, charged_utok = charged_utok + excluded.charged_utok,
 			unpaid_utok = unpaid_utok + excluded.unpaid_utok, claimed_bytes = claimed_bytes + excluded.claimed_bytes,
@@ -180,30 +191,43 @@ func (t *tx) addUsage(r swarm.UsageRow, paid tokens.Amount) error {
 	return nil
 }
 
-func (t *tx) flushIntroductions(rows []swarm.Introduction) error {
+func (t *tx) flushPositions(rows []swarm.ShardPosition) error {
 	for _, r := range rows {
-		err := t.exec(`INSERT INTO introductions (torrent, a, b, first_ms, last_ms) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)`, r.Torrent, r.A, r.B, r.AtMs, r.AtMs)
+		err := t.exec("INSERT INTO meter_shards (shard, position) VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position", r.Shard, r.Position)
 		if err != nil {
-			return fmt.Errorf("write introduction: %w", err)
+			return fmt.Errorf("write the journal's position: %w", err)
 		}
 	}
 	return nil
 }
 
-// Meter reads back what the meter had flushed: all rows and the number of the last flush.
-func (s *Store) Meter(ctx context.Context) ([]swarm.SessionRow, []swarm.DownloadRow, int64, error) {
-	sessions, err := scan(ctx, s.r, readSession, `SELECT member, torrent, peer_id, generation, uploaded_bytes, downloaded_bytes,
-		left_bytes, stopped, seq, last_ms, addr, seeding_ms, flags FROM peer_sessions`)
+// Meter reads back what the meter had flushed, less sessions that were silent for longer than keep,
+// which it deletes.
+func (s *Store) Meter(ctx context.Context, keep time.Duration) (m swarm.Stored, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		return t.exec("DELETE FROM peer_sessions WHERE last_ms < ?", t.nowMs()-keep.Milliseconds())
+	})
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("read peer sessions: %w", err)
+		return m, fmt.Errorf("forget old peer sessions: %w", err)
 	}
-	downloads, err := scan(ctx, s.r, readDownload, "SELECT "+downloadColumns+" FROM downloads")
+	m.Sessions, err = scan(ctx, s.r, readSession, "SELECT "+sessionColumns+" FROM peer_sessions")
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("read downloads: %w", err)
+		return m, fmt.Errorf("read peer sessions: %w", err)
 	}
-	last, err := lastFlush(ctx, s.r)
-	return sessions, downloads, last, err
+	if m.Downloads, err = scan(ctx, s.r, readDownload, "SELECT "+downloadColumns+" FROM downloads"); err != nil {
+		return m, fmt.Errorf("read downloads: %w", err)
+	}
+	positions, err := scan(ctx, s.r, func(r *sql.Rows) (p swarm.ShardPosition, err error) { return p, r.Scan(&p.Shard, &p.Position) },
+		"SELECT shard, position FROM meter_shards")
+	if err != nil {
+		return m, fmt.Errorf("read the journal's positions: %w", err)
+	}
+	m.Positions = make(map[int]int64, len(positions))
+	for _, p := range positions {
+		m.Positions[p.Shard] = p.Position
+	}
+	m.Batch, err = lastFlush(ctx, s.r)
+	return m, err
 }
 
 func lastFlush(ctx context.Context, db *sql.DB) (n int64, err error) {
@@ -223,15 +247,17 @@ func readSession(r *sql.Rows) (s swarm.SessionRow, err error) {
 	var peer []byte
 	var addr string
 	err = r.Scan(&s.Member, &s.Torrent, &peer, &s.Generation, &s.Uploaded, &s.Downloaded, &s.Left, &s.Stopped, &s.Seq,
-		&s.LastMs, &addr, &s.SeedingMs, &s.Flags)
+		&s.LastMs, &addr, &s.SeedingMs, &s.Flags, &s.Refused, &s.Paused, &s.Funded)
 	copy(s.PeerID[:], peer)
 	s.Addr = parseAddr(addr)
 	return s, err
 }
 
 func readDownload(r *sql.Rows) (d swarm.DownloadRow, err error) {
+	var introduced []byte
 	err = r.Scan(&d.Member, &d.Torrent, &d.Metered, &d.PassMetered, &d.Billed, &d.MaxLeft, &d.MinLeft, &d.Cost, &d.CostRem, &d.Charged,
-		&d.Reserved, &d.Quote, &d.QuoteMs, &d.FirstQuote, &d.FirstMs, &d.Completed, &d.Seq)
+		&d.Reserved, &d.Quote, &d.QuoteMs, &d.FirstQuote, &d.FirstMs, &d.Completed, &d.Seq, &d.Corroborated, &introduced)
+	d.Introduced = swarm.ParseIntroSet(introduced)
 	return d, err
 }
 

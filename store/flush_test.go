@@ -64,8 +64,9 @@ func TestMeterRowsComeBackAsWritten(t *testing.T) {
 	s := open(t, dir, Options{})
 	ses := swarm.SessionRow{SessionKey: swarm.SessionKey{Member: 1, Torrent: 2, PeerID: bt.PeerID{3}}, Generation: 1, Uploaded: 4, Downloaded: 5,
 		Left: 6, Seq: 7, LastMs: 8, Addr: parseAddr("127.0.0.1:6881")}
-	down := swarm.DownloadRow{DownloadKey: swarm.DownloadKey{Member: 1, Torrent: 2}, Metered: 3, Billed: 3, Cost: 9, CostRem: 1, Seq: 4}
-	if err := s.Flush(t.Context(), &swarm.Batch{Number: 3, Sessions: []swarm.SessionRow{ses}, Downloads: []swarm.DownloadRow{down}}); err != nil {
+	down := swarm.DownloadRow{DownloadKey: swarm.DownloadKey{Member: 1, Torrent: 2}, Metered: 3, Billed: 3, Cost: 9, CostRem: 1, Seq: 4, Corroborated: 2, Introduced: swarm.Everybody()}
+	if err := s.Flush(t.Context(), &swarm.Batch{Number: 3, Sessions: []swarm.SessionRow{ses}, Downloads: []swarm.DownloadRow{down},
+		Shards: []swarm.ShardPosition{{Shard: 9, Position: 1234}}}); err != nil {
 		t.Fatal(err)
 	}
 	older := ses
@@ -74,11 +75,15 @@ func TestMeterRowsComeBackAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	sessions, downloads, last, err := open(t, dir, Options{}).Meter(t.Context())
-	if err != nil || len(sessions) != 1 || len(downloads) != 1 || last != 4 {
-		t.Fatalf("%d sessions, %d downloads, flush %d, %v", len(sessions), len(downloads), last, err)
+	s = open(t, dir, Options{})
+	m, err := s.Meter(t.Context(), 200*365*24*time.Hour)
+	if err != nil || len(m.Sessions) != 1 || len(m.Downloads) != 1 || m.Batch != 4 {
+		t.Fatalf("%+v, %v", m, err)
 	}
-	if sessions[0] != ses || downloads[0] != down {
-		t.Fatalf("got %+v and %+v", sessions[0], downloads[0])
+	if m.Sessions[0] != ses || m.Downloads[0] != down || len(m.Positions) != 1 || m.Positions[9] != 1234 {
+		t.Fatalf("got %+v", m)
+	}
+	if m, err := s.Meter(t.Context(), time.Hour); err != nil || len(m.Sessions) != 0 || len(m.Downloads) != 1 {
+		t.Fatalf("a session of 1970 was kept, or its download was not: %+v, %v", m, err)
 	}
 }

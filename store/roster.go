@@ -18,6 +18,7 @@ type RosterMember struct {
 	OldUntilMs int64
 	MaxPrice   tokens.Amount // utok per GiB; 0: the default rule
 	Banned     string        // the reason; empty: not banned
+	Silent     string        // why it gets no peers until an operator clears it; empty: it does
 	InvitedBy  bt.MemberID
 	Operator   bool
 	GatePrice  tokens.Amount // 0: guest
@@ -50,7 +51,7 @@ type PriceRow struct {
 }
 
 const selectRosterMember = `SELECT id, name, key_secret, coalesce(old_key_secret, x''), old_key_until_ms,
-	coalesce(max_price_utok_per_gib, 0), banned_reason, coalesce(invited_by, 0), operator, coalesce(gate_price_utok, 0) FROM members`
+	coalesce(max_price_utok_per_gib, 0), banned_reason, silent_why, coalesce(invited_by, 0), operator, coalesce(gate_price_utok, 0) FROM members`
 
 // RosterMembers reads every member with their funds; with ids, only those.
 func (s *Store) RosterMembers(ctx context.Context, ids ...bt.MemberID) ([]RosterMember, error) {
@@ -82,7 +83,7 @@ func (s *Store) RosterMembers(ctx context.Context, ids ...bt.MemberID) ([]Roster
 
 func readRosterMember(r *sql.Rows) (m RosterMember, err error) {
 	var secret, old []byte
-	err = r.Scan(&m.ID, &m.Name, &secret, &old, &m.OldUntilMs, &m.MaxPrice, &m.Banned, &m.InvitedBy, &m.Operator, &m.GatePrice)
+	err = r.Scan(&m.ID, &m.Name, &secret, &old, &m.OldUntilMs, &m.MaxPrice, &m.Banned, &m.Silent, &m.InvitedBy, &m.Operator, &m.GatePrice)
 	copy(m.Secret[:], secret)
 	copy(m.OldSecret[:], old)
 	return m, err

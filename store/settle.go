@@ -12,6 +12,7 @@ import (
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
 // Rules are what a settlement applies.
@@ -25,13 +26,17 @@ type Settled struct {
 	Pot     tokens.Amount // charged in the epoch
 	Upload  tokens.Amount // paid to uploaders now, of this epoch and of reopened ones
 	Hosting tokens.Amount // earned by hosting, held or paid out
+	// Silenced are the downloads for which members were found silent. A settlement that is called
+	// again reports them again: they are to be told to the tracker once it succeeded.
+	Silenced []Silenced
 }
 
 // OpenEpochs is for how many settlements after its own an epoch's claims stay open (ECONOMY §5.5).
 const OpenEpochs = 2
 
 // SettleEpoch settles an epoch that is over: its torrents one by one, then what earlier epochs
-// left open, then inflation and the hosting reward. Each step is a transaction of its own with
+// left open, the oldest of which closes, then who took in silence, then inflation and the hosting
+// reward. Each step is a transaction of its own with
 // deterministic ids, so that a settlement that was interrupted is simply called again.
 func (s *Store) SettleEpoch(ctx context.Context, r Rules, e Epoch) (Settled, error) {
 	var out Settled
@@ -45,10 +50,14 @@ func (s *Store) SettleEpoch(ctx context.Context, r Rules, e Epoch) (Settled, err
 			return out, fmt.Errorf("settle epoch %d, torrent %d: %w", e.Number, torrent, err)
 		}
 	}
-	for n := max(1, e.Number-OpenEpochs); n < e.Number; n++ {
+	// The oldest comes last: what is left of the younger ones explains claims of it.
+	for n := e.Number - 1; n >= max(1, e.Number-OpenEpochs); n-- {
 		if err := s.reopen(ctx, r, n, e.Number, &out); err != nil {
 			return out, fmt.Errorf("reopen epoch %d: %w", n, err)
 		}
+	}
+	if out.Silenced, err = s.judgeSilence(ctx, r, e); err != nil {
+		return out, fmt.Errorf("settle epoch %d: %w", e.Number, err)
 	}
 	err = s.write(ctx, func(t *tx) error { return t.closeEpoch(r, e, &out) })
 	if err != nil {
@@ -67,44 +76,52 @@ type party struct {
 	network  netip.Prefix
 	standing bool // had a proven claim of the torrent in the epoch
 	awarded  bt.Bytes
+	tie
 }
 
 func (t *tx) parties(epoch int64, torrent bt.TorrentID) ([]party, error) {
 	return scan(t.ctx, t.Tx, func(r *sql.Rows) (p party, err error) {
 		var network string
-		err = r.Scan(&p.member, &p.billed, &p.charged, &p.claimed, &p.from, &p.to, &network, &p.standing, &p.awarded)
-		p.network = parsePrefix(network)
+		var introduced []byte
+		err = r.Scan(&p.member, &p.billed, &p.charged, &p.claimed, &p.from, &p.to, &network, &p.standing, &p.awarded, &p.inviter, &introduced)
+		p.network, p.introduced = parsePrefix(network), swarm.ParseIntroSet(introduced)
 		return p, err
 	}, `SELECT u.member, u.billed_bytes, u.charged_utok, u.claimed_bytes, u.from_ms, u.to_ms, u.network,
 			EXISTS (SELECT 1 FROM claims c JOIN proven p ON p.claim = c.id LEFT JOIN nodes n ON n.id = c.node
 				WHERE c.torrent = u.torrent AND c.member = u.member AND p.epoch = u.epoch AND p.proven_ms > 0 AND coalesce(n.suspended_ms, 0) = 0),
-			coalesce((SELECT a.bytes FROM awards a WHERE a.epoch = u.epoch AND a.torrent = u.torrent AND a.member = u.member), 0)
-		FROM usage u WHERE u.epoch = ? AND u.torrent = ? ORDER BY u.member`, epoch, torrent)
+			coalesce((SELECT a.bytes FROM awards a WHERE a.epoch = u.epoch AND a.torrent = u.torrent AND a.member = u.member), 0),
+			`+inviterOf+`, coalesce(d.introduced, x'')
+		FROM usage u LEFT JOIN downloads d ON d.member = u.member AND d.torrent = u.torrent
+		WHERE u.epoch = ? AND u.torrent = ? ORDER BY u.member`, epoch, torrent)
 }
 
-// relations answers the settlement's questions about pairs of members.
-type relations struct {
-	introduced map[[2]bt.MemberID]bool
-	invited    map[[2]bt.MemberID]bool
+// inviterOf is who invited u.member; 0: nobody, or an operator, which relates nobody (ECONOMY §5).
+const inviterOf = `coalesce((SELECT i.id FROM members m JOIN members i ON i.id = m.invited_by WHERE m.id = u.member AND i.operator = 0), 0)`
+
+// tie is what connects a member with others: who invited it, and to whom its download was
+// introduced.
+type tie struct {
+	inviter    bt.MemberID
+	introduced swarm.IntroSet
 }
 
-func pair(a, b bt.MemberID) [2]bt.MemberID { return [2]bt.MemberID{min(a, b), max(a, b)} }
+// ties answers the settlement's questions about pairs of members. One that has no entry was
+// introduced to nobody by itself, and invited by nobody.
+type ties map[bt.MemberID]tie
 
-func (t *tx) relations(torrent bt.TorrentID) (relations, error) {
-	read := func(query string, args ...any) (map[[2]bt.MemberID]bool, error) {
-		pairs, err := scan(t.ctx, t.Tx, func(r *sql.Rows) (p [2]bt.MemberID, err error) { return p, r.Scan(&p[0], &p[1]) }, query, args...)
-		out := make(map[[2]bt.MemberID]bool, len(pairs))
-		for _, p := range pairs {
-			out[pair(p[0], p[1])] = true
-		}
-		return out, err
+func (t ties) isIntroduced(a, b bt.MemberID) bool {
+	x, y := t[a], t[b]
+	return x.introduced.Has(b) || y.introduced.Has(a)
+}
+
+func (t ties) related(a, b bt.MemberID) bool { return t[a].inviter == b || t[b].inviter == a }
+
+func tiesOf(parties []party) ties {
+	out := make(ties, len(parties))
+	for _, p := range parties {
+		out[p.member] = p.tie
 	}
-	introduced, err := read("SELECT a, b FROM introductions WHERE torrent = ?", torrent)
-	if err != nil {
-		return relations{}, err
-	}
-	invited, err := read(`SELECT m.id, m.invited_by FROM members m JOIN members i ON i.id = m.invited_by WHERE i.operator = 0`)
-	return relations{introduced, invited}, err
+	return out
 }
 
 func (p party) presence() settle.Presence {
@@ -130,12 +147,8 @@ func (t *tx) torrentInput(r Rules, epoch int64, seed [32]byte, torrent bt.Torren
 	if err != nil {
 		return in, err
 	}
-	rel, err := t.relations(torrent)
-	if err != nil {
-		return in, err
-	}
-	in.Introduced = func(a, b bt.MemberID) bool { return rel.introduced[pair(a, b)] }
-	in.Related = func(a, b bt.MemberID) bool { return rel.invited[pair(a, b)] }
+	ties := tiesOf(parties)
+	in.Introduced, in.Related = ties.isIntroduced, ties.related
 	in.Claims = claimsOf(parties)
 	for _, p := range parties {
 		if p.charged > 0 {
@@ -209,14 +222,29 @@ func (t *tx) addAward(epoch int64, torrent bt.TorrentID, a settle.Award) error {
 }
 
 // reopen offers what epoch n left in suspense once more, at the settlement of epoch now; at the
-// last time the rest goes to the hosting pool.
+// last time the rest goes to the hosting pool and the claims are closed, of torrents without
+// suspense too.
 func (s *Store) reopen(ctx context.Context, r Rules, n, now int64, out *Settled) error {
-	torrents, err := collect[bt.TorrentID](ctx, s.r, "SELECT DISTINCT torrent FROM suspense WHERE epoch = ? ORDER BY torrent", n)
+	last := now >= n+OpenEpochs
+	query, c := "SELECT DISTINCT torrent FROM suspense WHERE epoch = ? ORDER BY torrent", closing{}
+	if last {
+		query = "SELECT DISTINCT torrent FROM usage WHERE epoch = ? ORDER BY torrent"
+		var err error
+		if c, err = s.closingOf(ctx, r.Settle, n, now); err != nil {
+			return err
+		}
+	}
+	torrents, err := collect[bt.TorrentID](ctx, s.r, query, n)
 	if err != nil {
 		return err
 	}
 	for _, torrent := range torrents {
-		err := s.write(ctx, func(t *tx) error { return t.reopenTorrent(r, n, now, torrent, out) })
+		err := s.write(ctx, func(t *tx) error {
+			if err := t.reopenTorrent(r, n, now, torrent, out); err != nil || !last {
+				return err
+			}
+			return t.closeClaims(r, c, torrent)
+		})
 		if err != nil {
 			return fmt.Errorf("torrent %d: %w", torrent, err)
 		}
@@ -228,12 +256,15 @@ func (t *tx) reopenTorrent(r Rules, n, now int64, torrent bt.TorrentID, out *Set
 	var seed []byte
 	var reopened int64
 	err := t.row("SELECT e.seed, s.reopened FROM epochs e JOIN settlements s ON s.epoch = e.number WHERE e.number = ? AND s.torrent = ?", n, torrent).Scan(&seed, &reopened)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // nothing was charged in that epoch
+	}
 	if err != nil || reopened >= now {
 		return err // this settlement was here before it was interrupted
 	}
 	dues, err := scan(t.ctx, t.Tx, func(r *sql.Rows) (d settle.Suspended, err error) { return d, r.Scan(&d.Member, &d.Bytes, &d.Amount) },
 		"SELECT member, bytes, amount_utok FROM suspense WHERE epoch = ? AND torrent = ?", n, torrent)
-	if err != nil {
+	if err != nil || len(dues) == 0 {
 		return err
 	}
 	in, err := t.torrentInput(r, n, [32]byte(seed), torrent)
@@ -266,6 +297,10 @@ func (t *tx) payReopened(n, now int64, torrent bt.TorrentID, awards []settle.Awa
 			if err := t.exec("INSERT INTO suspense (epoch, torrent, member, bytes, amount_utok) VALUES (?, ?, ?, ?, ?)", n, torrent, d.Member, d.Bytes, d.Amount); err != nil {
 				return err
 			}
+			continue
+		}
+		if err := t.change("UPDATE usage SET unclaimed_bytes = ? WHERE epoch = ? AND torrent = ? AND member = ?", d.Bytes, n, torrent, d.Member); err != nil {
+			return err
 		}
 	}
 	if now >= n+OpenEpochs {
@@ -276,12 +311,8 @@ func (t *tx) payReopened(n, now int64, torrent bt.TorrentID, awards []settle.Awa
 	return t.exec("UPDATE settlements SET reopened = ? WHERE epoch = ? AND torrent = ?", now, n, torrent)
 }
 
-// introductionsKept is how long an introduction counts (ECONOMY §4): who was told of whom longer ago
-// than this before an epoch has no claim in it.
-const introductionsKept = 72 * time.Hour
-
 // closeEpoch asserts that the pot is empty, mints the inflation, pays the hosting reward, updates
-// the rates at which uploads were awarded, and marks the epoch settled.
+// the rates at which uploads were awarded, forgets old suspicions, and marks the epoch settled.
 func (t *tx) closeEpoch(r Rules, e Epoch, out *Settled) error {
 	pot, err := t.balance(tokens.Token, tokens.Pot(e.Number))
 	if err != nil {
@@ -309,7 +340,7 @@ func (t *tx) closeEpoch(r Rules, e Epoch, out *Settled) error {
 	if err := t.updateRates(e.Number, length); err != nil {
 		return err
 	}
-	if err := t.exec("DELETE FROM introductions WHERE last_ms < ?", e.StartMs-introductionsKept.Milliseconds()); err != nil {
+	if err := t.forgetBlames(r.Settle, e); err != nil {
 		return err
 	}
 	return t.change("UPDATE epochs SET settled_ms = ? WHERE number = ?", t.nowMs(), e.Number)

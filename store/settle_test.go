@@ -70,11 +70,8 @@ func (w *world) meter(rows ...swarm.UsageRow) {
 	w.flush++
 	b := &swarm.Batch{Number: w.flush, Usage: rows}
 	for _, r := range rows {
-		for a := bt.MemberID(1); a <= 4; a++ {
-			for c := a + 1; c <= 4; c++ {
-				b.Introductions = append(b.Introductions, swarm.Introduction{Torrent: r.Torrent, A: a, B: c, AtMs: 1})
-			}
-		}
+		d := swarm.DownloadRow{DownloadKey: r.DownloadKey, Introduced: swarm.Everybody(), Seq: w.flush}
+		b.Downloads = append(b.Downloads, d)
 	}
 	w.must(w.Flush(w.t.Context(), b))
 }

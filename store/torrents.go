@@ -36,23 +36,27 @@ type Torrent struct {
 // AddTorrent takes a torrent into the catalogue at the base price. ErrExists if it is there.
 func (s *Store) AddTorrent(ctx context.Context, n NewTorrent) (bt.TorrentID, error) {
 	var id bt.TorrentID
-	err := s.write(ctx, func(t *tx) error {
-		var dup int
-		if err := t.row("SELECT count(*) FROM torrents WHERE infohash IN (?1, ?2) OR infohash2 IN (?1, ?2)",
-			n.InfoHash[:], hashOrNil(n.InfoHash2)).Scan(&dup); err != nil {
-			return fmt.Errorf("look for torrent: %w", err)
-		}
-		if dup > 0 {
-			return ErrExists
-		}
-		row, err := t.insert(`INSERT INTO torrents (infohash, infohash2, name, description, size_bytes, piece_bytes, files, metainfo,
-			uploader, created_ms, price_utok_per_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			n.InfoHash[:], hashOrNil(n.InfoHash2), n.Name, n.Description, n.Size, n.PieceBytes, n.Files, n.Metainfo,
-			n.Uploader, t.nowMs(), t.store.opt.Economy.BasePrice)
-		id = bt.TorrentID(row)
+	err := s.write(ctx, func(t *tx) (err error) {
+		id, err = t.addTorrent(n)
 		return err
 	})
 	return id, err
+}
+
+func (t *tx) addTorrent(n NewTorrent) (bt.TorrentID, error) {
+	var dup int
+	if err := t.row("SELECT count(*) FROM torrents WHERE infohash IN (?1, ?2) OR infohash2 IN (?1, ?2)",
+		n.InfoHash[:], hashOrNil(n.InfoHash2)).Scan(&dup); err != nil {
+		return 0, fmt.Errorf("look for torrent: %w", err)
+	}
+	if dup > 0 {
+		return 0, ErrExists
+	}
+	row, err := t.insert(`INSERT INTO torrents (infohash, infohash2, name, description, size_bytes, piece_bytes, files, metainfo,
+		uploader, created_ms, price_utok_per_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.InfoHash[:], hashOrNil(n.InfoHash2), n.Name, n.Description, n.Size, n.PieceBytes, n.Files, n.Metainfo,
+		n.Uploader, t.nowMs(), t.store.opt.Economy.BasePrice)
+	return bt.TorrentID(row), err
 }
 
 // hashOrNil keeps "no second hash" out of the unique index.

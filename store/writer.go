@@ -24,12 +24,30 @@ type tx struct {
 	now   time.Time
 	store *Store
 	batch *batch
+	stmts map[string]*sql.Stmt // of execMany; closed with the transaction
 }
 
 func (t *tx) nowMs() int64 { return t.now.UnixMilli() }
 
 func (t *tx) exec(query string, args ...any) error {
 	_, err := t.ExecContext(t.ctx, query, args...)
+	return err
+}
+
+// execMany is exec for a statement that is run for many rows: it is parsed once a transaction.
+func (t *tx) execMany(query string, args ...any) error {
+	st := t.stmts[query]
+	if st == nil {
+		var err error
+		if st, err = t.PrepareContext(t.ctx, query); err != nil {
+			return err
+		}
+		if t.stmts == nil {
+			t.stmts = map[string]*sql.Stmt{}
+		}
+		t.stmts[query] = st
+	}
+	_, err := st.ExecContext(t.ctx, args...)
 	return err
 }
 

@@ -85,30 +85,31 @@ type Code string
 
 // The codes in use. What a Ref names is said beside each.
 const (
-	CodeGenesis   Code = "genesis"    // "genesis"
-	CodeGrant     Code = "grant"      // the operator's reason
-	CodeDeposit   Code = "deposit"    // rail and its reference
-	CodeBuy       Code = "buy"        // sale serial
-	CodeStake     Code = "stake"      // "stake"
-	CodeUnstake   Code = "unstake"    // "unstake"
-	CodeUnbonded  Code = "unbonded"   // unbonding entry
-	CodeJoinFee   Code = "join_fee"   // "join"
-	CodePledge    Code = "pledge"     // node
-	CodeUnpledge  Code = "unpledge"   // node
-	CodeCharge    Code = "charge"     // flush
-	CodeUpload    Code = "upload"     // torrent and epoch: an uploader's pay
-	CodeLockers   Code = "lockers"    // torrent and epoch: the stakers' share
-	CodeTreasury  Code = "treasury"   // torrent and epoch: the treasury's share
-	CodeSuspend   Code = "suspend"    // torrent and epoch: not yet claimed
-	CodeUnclaimed Code = "unclaimed"  // torrent and epoch: never claimed, to the hosting pool
-	CodeInflation Code = "inflation"  // epoch
-	CodeHosting   Code = "hosting"    // node or member and epoch: hosting reward paid out
-	CodeRetain    Code = "retain"     // node and epoch: hosting reward held as collateral
-	CodeRelease   Code = "release"    // node and epoch: retained beyond what claims need
-	CodeSlash     Code = "slash"      // audit
-	CodeSlashBurn Code = "slash_burn" // slash: after its appeal window
-	CodeSlashPool Code = "slash_pool" // slash: after its appeal window
-	CodeSlashBack Code = "slash_back" // slash: returned on appeal
+	CodeGenesis     Code = "genesis"     // "genesis"
+	CodeGrant       Code = "grant"       // the operator's reason
+	CodeDeposit     Code = "deposit"     // rail and its reference
+	CodeBuy         Code = "buy"         // sale serial
+	CodeStake       Code = "stake"       // "stake"
+	CodeUnstake     Code = "unstake"     // "unstake"
+	CodeUnbonded    Code = "unbonded"    // unbonding entry
+	CodeJoinFee     Code = "join_fee"    // "join"
+	CodePledge      Code = "pledge"      // node
+	CodeUnpledge    Code = "unpledge"    // node
+	CodeCharge      Code = "charge"      // flush
+	CodeUpload      Code = "upload"      // torrent and epoch: an uploader's pay
+	CodeLockers     Code = "lockers"     // torrent and epoch: the stakers' share
+	CodeTreasury    Code = "treasury"    // torrent and epoch: the treasury's share
+	CodeSuspend     Code = "suspend"     // torrent and epoch: not yet claimed
+	CodeUnclaimed   Code = "unclaimed"   // torrent and epoch: never claimed, to the hosting pool
+	CodeUnexplained Code = "unexplained" // torrent and epoch: bytes that a silent member took, to who claimed them
+	CodeInflation   Code = "inflation"   // epoch
+	CodeHosting     Code = "hosting"     // node or member and epoch: hosting reward paid out
+	CodeRetain      Code = "retain"      // node and epoch: hosting reward held as collateral
+	CodeRelease     Code = "release"     // node and epoch: retained beyond what claims need
+	CodeSlash       Code = "slash"       // audit
+	CodeSlashBurn   Code = "slash_burn"  // slash: after its appeal window
+	CodeSlashPool   Code = "slash_pool"  // slash: after its appeal window
+	CodeSlashBack   Code = "slash_back"  // slash: returned on appeal
 )
 
 // Transfer moves Amount of Asset from one account to another. Shapes: ID ≤ MaxID bytes, printable

@@ -18,10 +18,17 @@ func ClientAddr(r *http.Request, proxies []netip.Prefix) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	addr := ap.Addr().Unmap().WithZone("")
-	if !within(addr, proxies) {
+	if len(proxies) == 0 {
 		return addr, true
 	}
-	hops := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	return Forwarded(addr, strings.Join(r.Header.Values("X-Forwarded-For"), ","), proxies), true
+}
+
+// Forwarded is ClientAddr for a connection's address and the values of X-Forwarded-For.
+func Forwarded(addr netip.Addr, hops string, proxies []netip.Prefix) netip.Addr {
+	if !within(addr, proxies) {
+		return addr
+	}
 	if len(hops) > maxForwarded {
 		hops = hops[len(hops)-maxForwarded:]
 	}
@@ -31,14 +38,14 @@ func ClientAddr(r *http.Request, proxies []netip.Prefix) (netip.Addr, bool) {
 		hops = hops[:max(i, 0)]
 		next, ok := parseHop(hop)
 		if !ok {
-			return addr, true // nothing beyond an unreadable hop can be trusted
+			return addr // nothing beyond an unreadable hop can be trusted
 		}
 		addr = next
 		if !within(addr, proxies) {
-			return addr, true
+			return addr
 		}
 	}
-	return addr, true
+	return addr
 }
 
 // parseHop reads an address with or without a port, as proxies write both.
@@ -61,22 +68,4 @@ func within(a netip.Addr, nets []netip.Prefix) bool {
 		}
 	}
 	return false
-}
-
-// Network is the /24 or /48 that relates two members (ECONOMY §5 step 4); invalid for addresses
-// that say nothing: loopback, private, link-local, unspecified.
-func Network(a netip.Addr) netip.Prefix {
-	a = a.Unmap()
-	if !a.IsValid() || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast() {
-		return netip.Prefix{}
-	}
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
 }

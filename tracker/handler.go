@@ -1,7 +1,7 @@
 package tracker
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/swarmstake/swarmstake/tracker/bt"
@@ -17,58 +18,58 @@ import (
 
 // Swarms is the state machine behind the handler.
 type Swarms interface {
-	Announce(now time.Time, in swarm.Input) swarm.Result
-	Scrape(now time.Time, t bt.TorrentID) (complete, downloaded, incomplete int)
+	Announce(now time.Time, in *swarm.Input, res *swarm.Result)
+	Scrape(t bt.TorrentID) bt.ScrapeEntry
 }
 
 var _ Swarms = (*swarm.Swarms)(nil)
 
-// Committer waits until everything applied before the call is durable.
-type Committer interface {
-	Commit(ctx context.Context) error
-}
-
-// Options are the handler's surroundings. Roster, Swarms, Commit and Now are required.
+// Options are the handler's surroundings. Roster, Swarms and Now are required.
 type Options struct {
-	Roster  Roster
-	Swarms  Swarms
-	Commit  Committer
-	Now     func() time.Time
-	Log     *slog.Logger        // nil: none
-	Texts   Texts               // in refusals
-	Clients func() ClientPolicy // read at every announce; nil: all allowed
-	Proxies []netip.Prefix      // whose X-Forwarded-For is believed
+	Roster   Roster
+	Swarms   Swarms
+	Now      func() time.Time
+	Log      *slog.Logger        // nil: none
+	Texts    Texts               // in refusals
+	Clients  func() ClientPolicy // read at every announce; nil: all allowed
+	Proxies  []netip.Prefix      // whose X-Forwarded-For is believed
+	Limits   Limits              // zero: none
+	Unstored func()              // called when an announce could not be made durable; must not block
 
-	Interval      time.Duration // of refusals that never reach the swarms; 0: DefaultInterval
-	MinInterval   time.Duration // likewise; 0: DefaultMinInterval
-	MaxConcurrent int           // requests at once, most of them waiting for a commit; beyond it 503. 0: DefaultMaxConcurrent
-	CommitTimeout time.Duration // longest wait for a commit; 0: DefaultCommitTimeout
+	Interval    time.Duration // of refusals that never reach the swarms; 0: DefaultInterval
+	MinInterval time.Duration // likewise; 0: DefaultMinInterval
 }
 
-// Limits and defaults of Options.
+// Defaults of Options.
 const (
-	DefaultInterval      = 300 * time.Second
-	DefaultMinInterval   = 60 * time.Second
-	DefaultMaxConcurrent = 4096
-	DefaultCommitTimeout = 10 * time.Second
-	overloadRetry        = "30" // seconds, in Retry-After
+	DefaultInterval    = 300 * time.Second
+	DefaultMinInterval = 60 * time.Second
 )
 
-// Handler serves GET /announce/{key}/announce and /announce/{key}/scrape.
+// Handler answers announces and scrapes. Answer is all of it; ServeHTTP puts it behind net/http.
 type Handler struct {
 	Options
 	roster  Roster
 	texts   Texts
 	clients func() ClientPolicy
-	slots   chan struct{}
+	limits  *limits // nil: none
+	noStake bt.ClientError
+	scratch sync.Pool // of *scratch
+}
+
+// scratch is what one announce works with.
+type scratch struct {
+	in     swarm.Input
+	res    swarm.Result
+	hashes []bt.InfoHash
 }
 
 var _ http.Handler = (*Handler)(nil)
 
 // NewHandler returns a handler; mount it on /announce/.
 func NewHandler(o Options) (*Handler, error) {
-	if o.Roster == nil || o.Swarms == nil || o.Commit == nil || o.Now == nil {
-		return nil, errors.New("tracker: Roster, Swarms, Commit and Now are required")
+	if o.Roster == nil || o.Swarms == nil || o.Now == nil {
+		return nil, errors.New("tracker: Roster, Swarms and Now are required")
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -76,14 +77,21 @@ func NewHandler(o Options) (*Handler, error) {
 	if o.Clients == nil {
 		o.Clients = func() ClientPolicy { return ClientPolicy{} }
 	}
+	if o.Unstored == nil {
+		o.Unstored = func() {}
+	}
 	setDefault(&o.Interval, DefaultInterval)
 	setDefault(&o.MinInterval, DefaultMinInterval)
-	setDefault(&o.MaxConcurrent, DefaultMaxConcurrent)
-	setDefault(&o.CommitTimeout, DefaultCommitTimeout)
-	if o.Interval < 0 || o.MinInterval < 0 || o.MaxConcurrent < 0 || o.CommitTimeout < 0 {
-		return nil, errors.New("tracker: intervals and limits must not be negative")
+	if o.Interval < 0 || o.MinInterval < 0 {
+		return nil, errors.New("tracker: intervals must not be negative")
 	}
-	return &Handler{Options: o, roster: o.Roster, texts: o.Texts, clients: o.Clients, slots: make(chan struct{}, o.MaxConcurrent)}, nil
+	h := &Handler{Options: o, roster: o.Roster, texts: o.Texts, clients: o.Clients}
+	h.noStake = bt.ClientError(fmt.Sprintf("you have no stake: stake %s at %s/wallet to download; seeding needs none", o.Texts.Gate, o.Texts.Site))
+	h.scratch.New = func() any { return new(scratch) }
+	if o.Limits.Entries > 0 {
+		h.limits = newLimits(o.Limits)
+	}
+	return h, nil
 }
 
 func setDefault[T comparable](v *T, def T) {
@@ -95,14 +103,6 @@ func setDefault[T comparable](v *T, def T) {
 
 // ServeHTTP answers one request. It never logs the path, the query or the address.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
-		w.Header().Set("Retry-After", overloadRetry)
-		http.Error(w, "tracker is overloaded, try again later", http.StatusServiceUnavailable)
-		return
-	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "announce with GET", http.StatusMethodNotAllowed)
@@ -113,12 +113,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	body := h.guarded(func() []byte {
-		if what == "scrape" {
-			return h.scrape(r, key)
-		}
-		return h.announce(r, key)
-	})
+	addr, ok := ClientAddr(r, h.Proxies)
+	if !ok {
+		h.Log.Error("a connection has no address", "length", len(r.RemoteAddr))
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	body := h.Answer(nil, key, what, r.URL.RawQuery, addr)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
@@ -135,97 +136,112 @@ func splitPath(path string) (key, what string, ok bool) {
 	return key, what, ok && key != "" && (what == "announce" || what == "scrape")
 }
 
-// guarded turns a panic into an internal error for the peer and a log line for the operator.
-func (h *Handler) guarded(answer func() []byte) (body []byte) {
+// Answer appends the bencoded answer to the announce or, for what = "scrape", the scrape with that
+// key and raw query that came from addr. It keeps none of its arguments, waits for nothing and turns
+// a panic into an internal error for the peer and a log line for the operator.
+func (h *Handler) Answer(dst []byte, key, what, query string, addr netip.Addr) (body []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.Log.Error("announce panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			body = h.failure("internal error: the tracker will try again", h.Interval, h.MinInterval)
+			body = h.failure(dst, "internal error: the tracker will try again")
 		}
 	}()
-	return answer()
-}
-
-func (h *Handler) announce(r *http.Request, key string) []byte {
-	addr, ok := ClientAddr(r, h.Proxies)
-	if !ok {
-		panic(fmt.Sprintf("connection without an address (%d bytes)", len(r.RemoteAddr)))
-	}
-	a, err := bt.ParseAnnounce(r.URL.RawQuery, addr)
-	if err != nil {
-		return h.refuse(err)
-	}
 	now := h.Now()
-	e := h.gate(now, key, a.InfoHash)
-	if e.refuse != "" {
-		return h.refuse(e.refuse)
-	}
-	refusal := h.refusal(e, &a)
-	if !e.known {
-		return h.refuse(refusal)
-	}
-	res := h.Swarms.Announce(now, swarm.Input{
-		Torrent: e.torrent.Meter, Member: &e.member.Member, Announce: a,
-		Network: Network(addr), Refuse: refusal, Free: e.torrent.Free,
-	})
-	if res.Durable {
-		if err := h.commit(r.Context()); err != nil {
-			return h.failure("tracker could not store this announce, it will be retried", res.Reply.Interval, res.Reply.MinInterval)
+	x := h.scratch.Get().(*scratch)
+	defer h.scratch.Put(x)
+	limited := h.limits != nil && !h.limits.exempt(addr)
+	if limited {
+		if refuse := h.limits.network(addr, now.UnixNano()); refuse != "" {
+			return h.failure(dst, refuse)
 		}
 	}
-	if res.Refusal != "" {
-		return h.failure(string(res.Refusal), res.Reply.Interval, res.Reply.MinInterval)
+	if what == "scrape" {
+		return h.scrape(dst, now, x, key, query, addr, limited)
+	}
+	return h.announce(dst, now, x, key, query, addr, limited)
+}
+
+func (h *Handler) announce(dst []byte, now time.Time, x *scratch, key, query string, addr netip.Addr, limited bool) []byte {
+	a, err := bt.ParseAnnounce(query, addr)
+	if err != nil {
+		return h.refuse(dst, err)
+	}
+	e := h.recognise(now, key, &a.InfoHash)
+	if refuse := h.admit(&e, now, addr, limited); refuse != "" {
+		return h.failure(dst, refuse)
+	}
+	refusal := h.refusal(&e, &a)
+	if e.torrent == nil {
+		return h.failure(dst, refusal)
+	}
+	x.in = swarm.Input{Torrent: e.torrent.Meter, Member: &e.member.Member, Announce: a, Network: bt.Network(addr),
+		Refuse: refusal, NoStake: h.stake(&e, &a), Free: e.torrent.Free}
+	if a.Left > 0 {
+		x.in.Budget = h.roster.Budget(e.member.ID, e.torrent.Meter.ID)
+	}
+	h.Swarms.Announce(now, &x.in, &x.res)
+	res := &x.res
+	switch {
+	case res.Unstored:
+		h.Unstored()
+		return bt.AppendFailure(dst, "tracker could not store this announce, it will be retried", res.Reply.Interval, res.Reply.MinInterval)
+	case res.Refusal != "":
+		return bt.AppendFailure(dst, string(res.Refusal), res.Reply.Interval, res.Reply.MinInterval)
 	}
 	res.Reply.ExternalIP = addr
-	return bt.AppendReply(nil, a, &res.Reply)
+	return bt.AppendReply(dst, a, &res.Reply)
 }
 
-// commit waits for the group commit. A peer that hangs up while it waits is no fault of ours.
-func (h *Handler) commit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.CommitTimeout)
-	defer cancel()
-	err := h.Commit.Commit(ctx)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		h.Log.Error("announce was not stored", "err", err)
+// admit refuses keys that are not good, and good ones that are used too often.
+func (h *Handler) admit(e *entry, now time.Time, addr netip.Addr, limited bool) bt.ClientError {
+	switch {
+	case e.refuse != "" && limited && !e.replaced:
+		return cmp.Or(h.limits.unknown(addr, now.UnixNano()), e.refuse)
+	case e.refuse != "":
+		return e.refuse
+	case limited && e.torrent != nil:
+		return h.limits.key(e.member.ID, e.torrent.Meter.ID, now.UnixNano())
 	}
-	return err
+	return ""
 }
 
-func (h *Handler) scrape(r *http.Request, key string) []byte {
-	hashes, err := bt.ParseScrape(r.URL.RawQuery)
-	if err != nil {
-		return h.refuse(err)
+// scrape answers for those of the info-hashes that the key is good for: it is for one torrent. The
+// first hash decides what to say to others.
+func (h *Handler) scrape(dst []byte, now time.Time, x *scratch, key, query string, addr netip.Addr, limited bool) []byte {
+	var err error
+	if x.hashes, err = bt.AppendScrapeHashes(x.hashes[:0], query); err != nil {
+		return h.refuse(dst, err)
 	}
-	now := h.Now()
-	// The key is for one torrent, and opens that one only; the first hash decides what to say.
-	if e := h.gate(now, key, hashes[0]); e.refuse != "" {
-		return h.refuse(e.refuse)
-	} else if e.member.Banned != "" {
-		return h.refuse(bt.ClientError("your account is banned: " + e.member.Banned))
-	}
-	entries := make([]bt.ScrapeEntry, 0, len(hashes))
-	for _, hash := range hashes {
-		e := h.gate(now, key, hash)
-		if !e.known || e.torrent.Withdrawn {
-			continue
+	entries := make([]bt.ScrapeEntry, 0, 2)
+	for i := range x.hashes {
+		e := h.recognise(now, key, &x.hashes[i])
+		if i == 0 {
+			if refuse := h.admit(&e, now, addr, limited); refuse != "" {
+				return h.failure(dst, refuse)
+			}
+			if e.member.Banned != "" {
+				return h.failure(dst, bt.ClientError("your account is banned: "+e.member.Banned))
+			}
 		}
-		s := bt.ScrapeEntry{InfoHash: hash}
-		s.Complete, s.Downloaded, s.Incomplete = h.Swarms.Scrape(now, e.torrent.Meter.ID)
-		entries = append(entries, s)
+		if e.refuse == "" && e.torrent != nil && !e.torrent.Withdrawn {
+			s := h.Swarms.Scrape(e.torrent.Meter.ID)
+			s.InfoHash = x.hashes[i]
+			entries = append(entries, s)
+		}
 	}
-	return bt.AppendScrape(nil, entries)
+	return bt.AppendScrape(dst, entries)
 }
 
 // refuse shows a ClientError as it stands and anything else as an internal error.
-func (h *Handler) refuse(err error) []byte {
+func (h *Handler) refuse(dst []byte, err error) []byte {
 	var ce bt.ClientError
 	if !errors.As(err, &ce) {
 		h.Log.Error("announce failed", "err", err)
 		ce = "internal error: the tracker will try again"
 	}
-	return h.failure(string(ce), h.Interval, h.MinInterval)
+	return h.failure(dst, ce)
 }
 
-func (h *Handler) failure(reason string, interval, minInterval time.Duration) []byte {
-	return bt.AppendFailure(nil, reason, interval, minInterval)
+func (h *Handler) failure(dst []byte, reason bt.ClientError) []byte {
+	return bt.AppendFailure(dst, string(reason), h.Interval, h.MinInterval)
 }

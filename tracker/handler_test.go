@@ -2,17 +2,14 @@ package tracker_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +17,7 @@ import (
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/limit"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
@@ -36,31 +34,17 @@ type room struct {
 	swarms  *swarm.Swarms
 	handler *tracker.Handler
 	now     time.Time
-	commits atomic.Int64
-	fail    error
-	block   chan struct{}
 	log     bytes.Buffer
 	policy  tracker.ClientPolicy
-}
-
-func (r *room) Commit(ctx context.Context) error {
-	r.commits.Add(1)
-	if r.block != nil {
-		select {
-		case <-r.block:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return r.fail
 }
 
 func newRoom(t *testing.T, change ...func(*tracker.Options)) *room {
 	p := swarm.DefaultParams()
 	p.JitterPPM = 0
-	r := &room{t: t, dir: tracker.NewDirectory(), swarms: swarm.New(p), now: start}
+	dir := tracker.NewDirectory()
+	r := &room{t: t, dir: dir, swarms: swarm.New(p, dir.Wallet), now: start}
 	o := tracker.Options{
-		Roster: r.dir, Swarms: r.swarms, Commit: r, Now: func() time.Time { return r.now },
+		Roster: r.dir, Swarms: r.swarms, Now: func() time.Time { return r.now },
 		Log: slog.New(slog.NewTextHandler(&r.log, nil)), Texts: tracker.Texts{Site: "https://t", Gate: "50 VIDYA"},
 		Clients: func() tracker.ClientPolicy { return r.policy },
 	}
@@ -140,14 +124,8 @@ func TestAnnounceGolden(t *testing.T) {
 		t.Errorf("leecher under the other hash of the hybrid:\ngot  %q\nwant %q", got, want)
 	}
 	if got, want := r.get("/announce/"+key(1)+"/scrape", "info_hash="+string(hash[:])).Body.String(),
-		"d5:filesd20:aaaaaaaaaaaaaaaaaaaad8:completei1e10:downloadedi0e10:incompletei1eeee"; got != want {
+		"d5:filesd20:aaaaaaaaaaaaaaaaaaaad8:completei1e10:downloadedi0e11:downloadersi1e10:incompletei1eeee"; got != want {
 		t.Errorf("scrape:\ngot  %q\nwant %q", got, want)
-	}
-	if r.commits.Load() != 2 {
-		t.Errorf("%d commits were waited for, want one for each new session", r.commits.Load())
-	}
-	if r.announce(key(1), query(hash, 0, "")); r.commits.Load() != 2 {
-		t.Error("a lazy announce waited for a commit")
 	}
 }
 
@@ -179,9 +157,11 @@ func TestGate(t *testing.T) {
 		"banned": {change: func(r *room) {
 			r.dir.UpdateMember(1, func(m *tracker.Member) { m.Banned = "cheating" })
 		}, reason: "your account is banned: cheating"},
-		"client": {change: func(r *room) { r.policy = tracker.ClientPolicy{Deny: []string{"-TR30"}} }, reason: "your client (-TR3000-) is not allowed here: see https://t/clients"},
-		"client not listed": {change: func(r *room) { r.policy = tracker.ClientPolicy{Allow: []string{"-qB"}} },
-			reason: "your client (-TR3000-) is not allowed here: see https://t/clients"},
+		"client": {change: func(r *room) { r.policy, _ = tracker.NewClientPolicy([]tracker.ClientRule{{Prefix: "-TR30"}}) }, reason: "your client (Transmission 3.00) is not allowed here: see https://t/clients"},
+		"client not listed": {change: func(r *room) {
+			r.policy, _ = tracker.NewClientPolicy([]tracker.ClientRule{{Prefix: "-qB", Allow: true}})
+		},
+			reason: "your client (Transmission 3.00) is not allowed here: see https://t/clients"},
 		"unknown torrent": {change: func(r *room) { r.dir.RemoveTorrent(1) }, reason: "this torrent is not registered here: upload it at https://t first", lazy: true},
 		"withdrawn": {change: func(r *room) {
 			r.dir.PutTorrent(tracker.Torrent{Meter: swarm.NewTorrent(1, 1<<30, 1<<20, 1, 1), Hashes: []bt.InfoHash{hash}, Withdrawn: true})
@@ -206,8 +186,8 @@ func TestGate(t *testing.T) {
 			if got, want := r.announce(c.key, c.query), failure(c.reason); got != want {
 				t.Errorf("got  %q\nwant %q", got, want)
 			}
-			if metered := r.swarms.Collect() != nil; metered == c.lazy {
-				t.Errorf("metered: %v", metered)
+			if batch, _ := r.swarms.Collect(100); (batch != nil) == c.lazy {
+				t.Errorf("metered: %v", batch)
 			}
 			if strings.Contains(r.log.String(), c.key) {
 				t.Error("the key is in the log")
@@ -232,21 +212,110 @@ func TestGuestsSeedAndFetchFreeleech(t *testing.T) {
 	}
 }
 
-func TestFailedCommit(t *testing.T) {
-	r := newRoom(t)
-	r.fail = errors.New("disk full")
+// fullJournal takes nothing.
+type fullJournal struct{}
+
+func (fullJournal) Append([]byte) (int64, error) { return 0, errors.New("disk full") }
+func (fullJournal) Next() int64                  { return 1 }
+
+func TestUnstoredIsRefused(t *testing.T) {
+	told := 0
+	r := newRoom(t, func(o *tracker.Options) { o.Unstored = func() { told++ } })
+	r.swarms.SetJournal(fullJournal{})
 	got := r.announce(key(1), query(hash, 0, "&event=started"))
-	if want := string(bt.AppendFailure(nil, "tracker could not store this announce, it will be retried", 900*time.Second, time.Minute)); got != want {
+	if want := string(bt.AppendFailure(nil, "tracker could not store this announce, it will be retried", 900*time.Second, time.Minute)); got != want || told != 1 {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !strings.Contains(r.log.String(), "disk full") || strings.Contains(r.log.String(), key(1)) {
-		t.Errorf("log: %s", r.log.String())
+	if got := r.announce(key(1), query(hash, 0, "")); strings.Contains(got, "failure") {
+		t.Errorf("an announce that changed nothing needs no journal: %q", got)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	l := tracker.DefaultLimits()
+	l.Key, l.Wrong = limit.Rate{Per: time.Minute, Burst: 3}, limit.Rate{Per: time.Minute, Burst: 2}
+	exempt := false
+	l.Exempt = func(netip.Addr) bool { return exempt }
+	r := newRoom(t, func(o *tracker.Options) { o.Limits = l })
+	ask := func(key, want string) {
+		t.Helper()
+		if got := r.announce(key, query(hash, 0, "")); (want == "") == strings.Contains(got, "failure") || !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+	for range 3 {
+		ask(key(1), "")
+	}
+	ask(key(1), "too many announces of this torrent")
+	ask(key(2), "")
+	r.now = r.now.Add(time.Minute)
+	ask(key(1), "")
+	exempt = true
+	ask(key(1), "")
+	exempt = false
+	wrong := tracker.KeyFor(tracker.Secret{9}, 1, hash)
+	ask(wrong, "unknown announce key")
+	ask(wrong, "unknown announce key")
+	ask(wrong, "too many unknown announce keys")
+	ask(key(3), "")
+	r.now = r.now.Add(time.Minute)
+	ask(wrong, "unknown announce key")
+}
+
+func TestTooManyAddressesComeBeforeTheStake(t *testing.T) {
+	r := newRoom(t)
+	from := func(i int) string {
+		req := httptest.NewRequest("GET", "/", nil)
+		req.URL.Path = "/announce/" + key(1) + "/announce"
+		req.URL.RawQuery = strings.Replace(query(hash, 1<<30, ""), "AAAAAAAAAAAA", fmt.Sprintf("%012d", i), 1)
+		req.RemoteAddr = fmt.Sprintf("192.0.2.%d:40000", i)
+		w := httptest.NewRecorder()
+		r.handler.ServeHTTP(w, req)
+		return w.Body.String()
+	}
+	r.dir.UpdateMember(1, func(m *tracker.Member) { m.GateOK = false })
+	for i := 1; i <= 8; i++ {
+		if got := from(i); !strings.Contains(got, "you have no stake") {
+			t.Fatalf("%d addresses: %q", i, got)
+		}
+	}
+	if got := from(9); !strings.Contains(got, "too many addresses use your key for this torrent (more than 8)") {
+		t.Errorf("nine addresses: %q", got)
+	}
+	r.dir.UpdateMember(1, func(m *tracker.Member) { m.Banned = "sharing keys" })
+	if got := from(9); !strings.Contains(got, "banned") {
+		t.Errorf("a ban comes first: %q", got)
+	}
+}
+
+func TestSilentMembersMayOnlySeed(t *testing.T) {
+	r := newRoom(t)
+	r.dir.UpdateMember(1, func(m *tracker.Member) { m.Silent = "12 GiB are unexplained" })
+	if got := r.announce(key(1), query(hash, 1<<30, "")); !strings.Contains(got, "12 GiB are unexplained") {
+		t.Errorf("got %q", got)
+	}
+	if got := r.announce(key(1), query(hash, 0, "")); strings.Contains(got, "failure") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestBudgetBoundsTheReservation(t *testing.T) {
+	r := newRoom(t)
+	r.dir.SetBudget(1, 1, 512<<20)
+	r.announce(key(1), query(hash, 1<<30, "&event=started"))
+	if got := r.dir.Wallet(1).Funds().Reserved; got != 5*tokens.Unit {
+		t.Errorf("reserved %d for half a GiB", got)
+	}
+	r.dir.SetBudget(1, 1, 0)
+	r.announce(key(1), query(hash, 1<<30, ""))
+	if got := r.dir.Wallet(1).Funds().Reserved; got != 10*tokens.Unit {
+		t.Errorf("reserved %d for a GiB", got)
 	}
 }
 
 type panicking struct{ tracker.Swarms }
 
-func (panicking) Announce(time.Time, swarm.Input) swarm.Result { panic("boom") }
+func (panicking) Announce(time.Time, *swarm.Input, *swarm.Result) { panic("boom") }
 
 func TestPanicIsAnInternalError(t *testing.T) {
 	r := newRoom(t, func(o *tracker.Options) { o.Swarms = panicking{} })
@@ -255,28 +324,6 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	}
 	if !strings.Contains(r.log.String(), "boom") || strings.Contains(r.log.String(), key(1)) {
 		t.Errorf("log: %s", r.log.String())
-	}
-}
-
-func TestOverload(t *testing.T) {
-	r := newRoom(t, func(o *tracker.Options) { o.MaxConcurrent = 1 })
-	r.block = make(chan struct{})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.get("/announce/"+key(1)+"/announce", query(hash, 0, "&event=started"))
-	}()
-	for r.commits.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	w := r.get("/announce/"+key(2)+"/announce", query(hash, 0, ""))
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("status %d, header %v", w.Code, w.Header())
-	}
-	close(r.block)
-	<-done
-	if got := r.announce(key(2), query(hash, 0, "")); strings.Contains(got, "failure") {
-		t.Errorf("after the overload: %q", got)
 	}
 }
 
@@ -328,18 +375,6 @@ func TestForwardedFor(t *testing.T) {
 	}
 }
 
-func TestNetwork(t *testing.T) {
-	for a, want := range map[string]string{
-		"192.0.2.77": "192.0.2.0/24", "2001:db8:1:2::3": "2001:db8:1::/48", "::ffff:192.0.2.1": "192.0.2.0/24",
-		"127.0.0.1": "", "10.1.1.1": "", "fe80::1": "", "fd00::1": "", "::1": "", "169.254.1.1": "",
-	} {
-		got := tracker.Network(netip.MustParseAddr(a))
-		if got.IsValid() != (want != "") || want != "" && got.String() != want {
-			t.Errorf("%s: got %v, want %q", a, got, want)
-		}
-	}
-}
-
 // TestCapturedDownloads replays, through the handler, what six real clients announced while five
 // of them fetched one file from the first: all that told the tracker are billed exactly its size.
 func TestCapturedDownloads(t *testing.T) {
@@ -384,7 +419,8 @@ func TestCapturedDownloads(t *testing.T) {
 		t.Fatalf("%d clients, %d of which said they finished", len(members), len(finished))
 	}
 	usage := map[bt.MemberID]swarm.UsageRow{}
-	for _, u := range r.swarms.Collect().Usage {
+	batch, _ := r.swarms.Collect(1000)
+	for _, u := range batch.Usage {
 		usage[u.Member] = u
 	}
 	for client, m := range members {
@@ -399,8 +435,8 @@ func TestCapturedDownloads(t *testing.T) {
 	if u := usage[members["anacrolix-torrent/1.62.0"]]; u.Claimed != size {
 		t.Errorf("the seeder is credited %d, want what it said it sent", u.Claimed)
 	}
-	if complete, downloaded, _ := r.swarms.Scrape(r.now, 2); downloaded != 4 || complete == 0 {
-		t.Errorf("complete %d, downloaded %d", complete, downloaded)
+	if e := r.swarms.Scrape(2); e.Downloaded != 4 || e.Complete == 0 {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -17,6 +17,7 @@ type Member struct {
 	Previous      Secret    // the secret before the last reset …
 	PreviousUntil time.Time // … which answers "replaced" until then; zero: there is none
 	Banned        string    // why, in words for the member; empty: not banned
+	Silent        string    // why the member gets no peers until an operator clears it (ECONOMY §4); empty: may
 	GateOK        bool      // staked + collateral ≥ the gate (ECONOMY §2)
 }
 
@@ -34,6 +35,8 @@ type Torrent struct {
 type Roster interface {
 	Member(bt.MemberID) (*Member, bool)
 	Torrent(bt.InfoHash) (*Torrent, bool)
+	// Budget is the most a member wants reserved for a torrent at a time; 0: no such wish.
+	Budget(bt.MemberID, bt.TorrentID) bt.Bytes
 }
 
 // Directory is a Roster in memory. Changes are seen by the next announce.
@@ -42,6 +45,7 @@ type Directory struct {
 	members  map[bt.MemberID]*Member
 	torrents map[bt.InfoHash]*Torrent
 	byID     map[bt.TorrentID]*Torrent
+	budgets  map[swarm.DownloadKey]bt.Bytes
 }
 
 var _ Roster = (*Directory)(nil)
@@ -52,6 +56,7 @@ func NewDirectory() *Directory {
 		members:  make(map[bt.MemberID]*Member),
 		torrents: make(map[bt.InfoHash]*Torrent),
 		byID:     make(map[bt.TorrentID]*Torrent),
+		budgets:  make(map[swarm.DownloadKey]bt.Bytes),
 	}
 }
 
@@ -79,7 +84,26 @@ func (d *Directory) TorrentByID(id bt.TorrentID) (*Torrent, bool) {
 	return t, ok
 }
 
-// Wallet finds a member's wallet; nil if there is no such member. It fits swarm.Swarms.Load.
+// Budget returns what SetBudget noted.
+func (d *Directory) Budget(m bt.MemberID, t bt.TorrentID) bt.Bytes {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.budgets[swarm.DownloadKey{Member: m, Torrent: t}]
+}
+
+// SetBudget notes a member's budget for a torrent; 0 takes it away.
+func (d *Directory) SetBudget(m bt.MemberID, t bt.TorrentID, n bt.Bytes) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := swarm.DownloadKey{Member: m, Torrent: t}
+	if n <= 0 {
+		delete(d.budgets, k)
+		return
+	}
+	d.budgets[k] = n
+}
+
+// Wallet finds a member's wallet; nil if there is no such member. It fits swarm.New.
 func (d *Directory) Wallet(id bt.MemberID) *swarm.Wallet {
 	if m, ok := d.Member(id); ok {
 		return m.Wallet

@@ -43,6 +43,10 @@ func (s *site) apiWallet(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	limit, err := s.Store.MaxPrice(r.Context(), m)
+	if err != nil {
+		return err
+	}
 	views := []lineView{}
 	for _, l := range lines {
 		views = append(views, lineView{l.ID, l.Code, l.Ref, Utok(l.Amount), utc(l.AtMs), l.Balance, string(l.Other)})
@@ -52,7 +56,8 @@ func (s *site) apiWallet(w http.ResponseWriter, r *http.Request) error {
 		"available_utok": Utok(wallet.Available), "staked_utok": Utok(wallet.Staked),
 		"unbonding_utok": Utok(wallet.Unbonding), "held_utok": Utok(wallet.Held),
 		"reserved_utok": Utok(wallet.Reserved), "quote_available": Utok(wallet.Quote),
-		"gate": s.gate(wallet), "transfers": views, "next": formatBefore(next),
+		"max_price_utok_per_gib": Utok(limit), // 0: the default rule
+		"gate":                   s.gate(wallet), "transfers": views, "next": formatBefore(next),
 	})
 }
 

@@ -90,6 +90,16 @@ func (s *site) asMember(h handler) handler {
 	}
 }
 
+// asOperator admits operators only.
+func (s *site) asOperator(h handler) handler {
+	return s.asMember(func(w http.ResponseWriter, r *http.Request) error {
+		if !visitorOf(r).member.Operator {
+			return errOperator
+		}
+		return h(w, r)
+	})
+}
+
 // asNode admits nodes only.
 func (s *site) asNode(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {

@@ -146,7 +146,10 @@ func TestBuyAccessInABrowser(t *testing.T) {
 	}
 	w.scenery(t)
 	ctx := chromium(t)
-	var wallet, torrent string
+	for i, peer := range []string{"-qB5050-", "A2-1-36-0-", "-UT355W-"} {
+		w.session(2, bt.TorrentID(i+1), peer, time.Minute) // carol will be the second member
+	}
+	var wallet, torrent, clients string
 	click := func(sel, wait string) chromedp.Action[chromedp.Void] {
 		return chromedp.Steps(press(sel), loaded(wait))
 	}
@@ -162,6 +165,7 @@ func TestBuyAccessInABrowser(t *testing.T) {
 		chromedp.Navigate(w.url+"/economy"), loaded("#curve"), shoot("economy"), fits(t, "economy"),
 		chromedp.Navigate(w.url+"/hosting"), loaded("form[action='/hosting/codes']"),
 		click("form[action='/hosting/codes'] button", ".code"), shoot("hosting"), fits(t, "hosting"),
+		chromedp.Navigate(w.url+"/clients"), loaded("#denied"), read(&clients), shoot("clients"), fits(t, "clients"),
 		chromedp.Navigate(w.url+"/upload"), loaded("#torrent"), shoot("upload"), fits(t, "upload"),
 		chromedp.Navigate(w.url+"/nothing"), loaded(".alert"), shoot("missing"),
 	)
@@ -171,8 +175,35 @@ func TestBuyAccessInABrowser(t *testing.T) {
 	if !strings.Contains(wallet, "you may download") || !strings.Contains(wallet, "Join fee") {
 		t.Errorf("wallet: %s", wallet)
 	}
+	if !strings.Contains(clients, "aria2 1.36.0") {
+		t.Errorf("clients: %s", clients)
+	}
 	if !strings.Contains(torrent, "You can afford") || strings.Contains(torrent, "You cannot begin yet. Downloading needs a stake") {
 		t.Errorf("torrent: %s", torrent)
+	}
+}
+
+// An operator denies a client and takes the rule back.
+func TestClientRulesInABrowser(t *testing.T) {
+	w := newWorld(t)
+	if err := w.store.AddSetupLink(t.Context(), "operator", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	ctx := chromium(t)
+	const removal = "form:has(input[value='-ZZ'])"
+	var denied, log string
+	err := chromedp.Do(ctx,
+		chromedp.Navigate(w.url+"/setup/operator"), loaded("#password"), chromedp.SendKeys("#name", "boss"), chromedp.SendKeys("#password", password),
+		press("main form button"), loaded(".search"),
+		chromedp.Navigate(w.url+"/admin/clients"), loaded("#prefix"), chromedp.SendKeys("#prefix", "-ZZ"), chromedp.SendKeys("#note", "breaks swarms"),
+		press("main form button"), loaded(removal), read(&denied), shoot("admin-clients"), fits(t, "admin-clients"),
+		press(removal+" button"), loaded("main:not(:has(input[value='-ZZ']))"), read(&log),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(denied, "breaks swarms") || !strings.Contains(log, "clients remove -ZZ") {
+		t.Errorf("denied: %s, then: %s", denied, log)
 	}
 }
 

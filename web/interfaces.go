@@ -7,6 +7,7 @@ import (
 
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
@@ -16,6 +17,8 @@ type Store interface {
 	accounts
 	catalogue
 	money
+	consent
+	clients
 	nodes
 	Overview(context.Context) (store.Overview, error)
 	EpochFigures(ctx context.Context, n int) ([]store.EpochFigures, error)
@@ -55,6 +58,23 @@ type money interface {
 	Pledge(ctx context.Context, o store.Once, n bt.NodeID, amount tokens.Amount) (store.Moved, error)
 }
 
+// consent is what a member lets a download cost (ECONOMY §4).
+type consent interface {
+	SetBudget(context.Context, store.Budget) error
+	BudgetOf(context.Context, bt.MemberID, bt.TorrentID) (bt.Bytes, error)
+	SetMaxPrice(ctx context.Context, m bt.MemberID, utokPerGiB tokens.Amount) error
+	MaxPrice(context.Context, bt.MemberID) (utokPerGiB tokens.Amount, err error)
+}
+
+// clients is the client policy (PROTOCOLS §1) and what it is applied to.
+type clients interface {
+	ClientRules(context.Context) ([]store.ClientRule, error)
+	PutClientRule(ctx context.Context, r tracker.ClientRule, by bt.MemberID) (changed bool, err error)
+	RemoveClientRule(ctx context.Context, prefix string, by bt.MemberID) error
+	MemberSessions(ctx context.Context, m bt.MemberID, maxAge time.Duration) ([]store.ClientSession, error)
+	OperatorLog(ctx context.Context, n int) ([]store.OperatorAct, error)
+}
+
 type nodes interface {
 	AddPairingCode(ctx context.Context, code string, m bt.MemberID, ttl time.Duration) (expiresMs int64, err error)
 	PairNode(ctx context.Context, code string, k store.NodeKey) (store.Node, error)
@@ -72,7 +92,9 @@ type Live interface {
 // Roster learns, after the commit, what the announce path must know.
 type Roster interface {
 	TorrentAdded(context.Context, bt.TorrentID) error // also after a change
-	MemberAdded(context.Context, bt.MemberID) error
+	MemberAdded(context.Context, bt.MemberID) error   // likewise
+	ClientsChanged(context.Context) error
+	BudgetChanged(context.Context, bt.MemberID, bt.TorrentID) error
 }
 
 // Keys makes personal announce URLs; the empty string says that it knows no such member.

@@ -24,15 +24,21 @@ func (s *site) pageRoutes(r chi.Router) {
 	r.Get("/setup/{token}", s.page(s.pageSetup))
 	r.Post("/setup/{token}", s.page(s.doSetup))
 	r.Get("/economy", s.page(s.pageEconomy))
+	r.Get("/clients", s.page(s.pageClients))
+	r.Get("/admin/clients", s.operators(s.pageAdminClients))
+	r.Post("/admin/clients", s.operators(s.doPutClient))
+	r.Post("/admin/clients/remove", s.operators(s.doRemoveClient))
 
 	r.Get("/torrents", s.members(s.pageTorrents))
 	r.Get("/torrents/{infohash}", s.members(s.pageTorrent))
 	r.Get("/torrents/{infohash}/file", s.members(s.pageFile))
 	r.Post("/torrents/{infohash}/approve", s.members(s.doApprove))
+	r.Post("/torrents/{infohash}/budget", s.members(s.doBudget))
 	r.Get("/upload", s.members(s.pageUpload))
 	r.Post("/upload", s.members(s.doUpload))
 
 	r.Get("/wallet", s.members(s.pageWallet))
+	r.Post("/wallet/max-price", s.members(s.doMaxPrice))
 	r.Get("/buy", s.members(s.pageBuy))
 	r.Post("/buy", s.members(s.doBuy))
 	r.Post("/deposit", s.members(s.doDeposit))
@@ -215,6 +221,10 @@ func (s *site) pageTorrent(_ http.ResponseWriter, r *http.Request) (*view, error
 	if err != nil {
 		return nil, err
 	}
+	return s.torrentPage(r, t)
+}
+
+func (s *site) torrentPage(r *http.Request, t store.Torrent) (*view, error) {
 	q, err := s.quote(r.Context(), visitorOf(r).member.ID, t)
 	if err != nil {
 		return nil, err
@@ -224,7 +234,8 @@ func (s *site) pageTorrent(_ http.ResponseWriter, r *http.Request) (*view, error
 		return nil, err
 	}
 	row := s.rows([]store.Torrent{t})[0]
-	return &view{name: "torrent", title: t.Name, data: map[string]any{"T": row, "Q": q, "Chart": s.newChart(history), "Base": s.Economy.BasePrice, "Surge": s.Surge}}, nil
+	return &view{name: "torrent", title: t.Name, data: map[string]any{"T": row, "Q": q, "Chart": s.newChart(history), "Base": s.Economy.BasePrice, "Surge": s.Surge,
+		"Budget": showGiB(q.Budget)}}, nil
 }
 
 func (s *site) pageFile(w http.ResponseWriter, r *http.Request) (*view, error) {

@@ -26,11 +26,16 @@ func (s *site) pageWallet(_ http.ResponseWriter, r *http.Request) (*view, error)
 	if err != nil {
 		return nil, err
 	}
+	limit, err := s.Store.MaxPrice(r.Context(), m)
+	if err != nil {
+		return nil, err
+	}
 	more := ""
 	if next > 0 {
 		more = "/wallet?cursor=" + formatBefore(next)
 	}
-	return &view{name: "wallet", title: "Wallet", data: map[string]any{"Lines": lines, "Quotes": quotes, "More": more, "W": w, "Gate": s.gate(w)}}, nil
+	return &view{name: "wallet", title: "Wallet", data: map[string]any{"Lines": lines, "Quotes": quotes, "More": more, "W": w, "Gate": s.gate(w),
+		"MaxPrice": limit, "MaxPriceText": showAmount(limit)}}, nil
 }
 
 // buyPage is the whole way to access on one page: amount, price, payment, stake.

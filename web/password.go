@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -29,12 +30,12 @@ const (
 type passwords struct {
 	slots  chan struct{}
 	random func([]byte)
-	decoy  string // checked for unknown names, so that they take as long as known ones
+	decoy  func() string // checked for unknown names, so that they take as long as known ones; made at the first check of any
 }
 
 func newPasswords(random func([]byte)) *passwords {
 	p := &passwords{slots: make(chan struct{}, argonAtOnce), random: random}
-	p.decoy = p.encode("nobody signs in with this")
+	p.decoy = sync.OnceValue(func() string { return p.encode("nobody signs in with this") })
 	return p
 }
 
@@ -54,9 +55,9 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 
 // check reports whether password belongs to hash. An empty hash takes as long and fits nothing.
 func (p *passwords) check(ctx context.Context, hash, password string) (bool, error) {
-	known := hash != ""
+	known, decoy := hash != "", p.decoy()
 	if !known {
-		hash = p.decoy
+		hash = decoy
 	}
 	if len(password) > maxPassword {
 		password = password[:maxPassword+1]

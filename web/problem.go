@@ -9,6 +9,7 @@ import (
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/sale"
+	"github.com/swarmstake/swarmstake/tracker"
 	"github.com/swarmstake/swarmstake/tracker/catalog"
 )
 
@@ -60,6 +61,10 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 		return fail(http.StatusRequestEntityTooLarge, "too_large", "The request is larger than %d bytes.", large.Limit)
 	case errors.Is(err, store.ErrName):
 		return fail(http.StatusUnprocessableEntity, "name", "This name cannot be used: %v.", store.ErrName)
+	case errors.Is(err, tracker.ErrClientRule):
+		return fail(http.StatusUnprocessableEntity, "client_rule", "This cannot be: %v.", err)
+	case errors.Is(err, store.ErrRange):
+		return fail(http.StatusUnprocessableEntity, "range", "The number is too small or too large: %v.", err)
 	case errors.Is(err, store.ErrIdemReuse):
 		return fail(http.StatusConflict, "idempotency_key_reused", "This Idempotency-Key was used for another request; use a new one.")
 	case errors.Is(err, store.ErrNotFound):

@@ -9,6 +9,7 @@ import (
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
 // Quote is what a torrent costs a member now, and whether they can begin. It promises nothing: the
@@ -18,9 +19,12 @@ type Quote struct {
 	MultiplierPPM   int64    `json:"multiplier_ppm"`
 	SaturationPPM   int64    `json:"saturation_ppm"`
 	Size            bt.Bytes `json:"size_bytes"`
-	Remaining       bt.Bytes `json:"remaining_bytes"` // what is not metered yet
-	Cost            Utok     `json:"cost_utok"`       // of what remains
-	Available       Utok     `json:"available_utok"`  // not held by other downloads
+	Remaining       bt.Bytes `json:"remaining_bytes"`        // what is not metered yet
+	Cost            Utok     `json:"cost_utok"`              // of what remains
+	Budget          bt.Bytes `json:"budget_bytes"`           // what the member set for this torrent; 0: nothing
+	Reserve         Utok     `json:"reserve_utok"`           // what must be free: the cost of what remains, at most of the budget
+	MaxPrice        Utok     `json:"max_price_utok_per_gib"` // what the member set; 0: nothing
+	Available       Utok     `json:"available_utok"`         // not held by other downloads
 	AffordableBytes bt.Bytes `json:"affordable_bytes"`
 	Affordable      bool     `json:"affordable"`
 	Gate            Gate     `json:"gate"`
@@ -45,7 +49,7 @@ func (s *site) gate(w store.Wallet) Gate {
 }
 
 // quote computes what the announce path will ask for (ECONOMY §4): the price of everything that
-// was not metered yet must be free.
+// was not metered yet, at most of the budget, must be free.
 func (s *site) quote(ctx context.Context, m bt.MemberID, t store.Torrent) (Quote, error) {
 	w, err := s.Store.Wallet(ctx, m)
 	if err != nil {
@@ -55,13 +59,22 @@ func (s *site) quote(ctx context.Context, m bt.MemberID, t store.Torrent) (Quote
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Quote{}, err
 	}
+	budget, err := s.Store.BudgetOf(ctx, m, t.ID)
+	if err != nil {
+		return Quote{}, err
+	}
+	limit, err := s.Store.MaxPrice(ctx, m)
+	if err != nil {
+		return Quote{}, err
+	}
 	remaining := max(t.Size-d.Metered, 0)
+	reserve := swarm.Reservable(remaining, budget)
 	free := max(w.Available-w.Reserved+d.Reserved, 0)
 	q := Quote{Price: Utok(t.Price.Price), MultiplierPPM: t.Price.MultiplierPPM, SaturationPPM: t.Price.SaturationPPM, Size: t.Size,
 		Remaining: remaining, Cost: Utok(surge.Need(t.Price.Price, remaining)), Available: Utok(free), Gate: s.gate(w),
-		QuoteSeconds: int(s.Surge.QuoteFreeze.Seconds())}
+		Budget: budget, Reserve: Utok(surge.Need(t.Price.Price, reserve)), MaxPrice: Utok(limit), QuoteSeconds: int(s.Surge.QuoteFreeze.Seconds())}
 	q.AffordableBytes = affordable(free, t.Price.Price, remaining)
-	q.Affordable = free >= tokens.Amount(q.Cost)
+	q.Affordable = free >= tokens.Amount(q.Reserve)
 	q.Reason = s.reason(q)
 	return q, nil
 }
@@ -81,6 +94,11 @@ func (s *site) reason(q Quote) string {
 			s.money(tokens.Amount(q.Gate.Staked)), s.money(tokens.Amount(q.Gate.Required-q.Gate.Staked)))
 	case !q.Gate.OK:
 		return "Your stake is high enough, but you have not joined yet: stake any amount to join."
+	case q.MaxPrice > 0 && q.Price > q.MaxPrice:
+		return fmt.Sprintf("The price is above your maximum of %s per GiB: wait until it falls, or raise your maximum in the wallet.", s.money(tokens.Amount(q.MaxPrice)))
+	case !q.Affordable && q.Reserve < q.Cost:
+		return fmt.Sprintf("Your budget for this download needs %s; you have %s free. Buy %s more.", s.money(tokens.Amount(q.Reserve)),
+			s.money(tokens.Amount(q.Available)), s.money(tokens.Amount(q.Reserve-q.Available)))
 	case !q.Affordable:
 		return fmt.Sprintf("This download costs %s; you have %s free. Buy %s more.", s.money(tokens.Amount(q.Cost)),
 			s.money(tokens.Amount(q.Available)), s.money(tokens.Amount(q.Cost-q.Available)))

@@ -66,8 +66,18 @@ func (s *site) page(h func(http.ResponseWriter, *http.Request) (*view, error)) h
 
 // members admits signed-in members only.
 func (s *site) members(h func(http.ResponseWriter, *http.Request) (*view, error)) http.HandlerFunc {
+	return s.admit(s.asMember, h)
+}
+
+// operators admits signed-in operators only.
+func (s *site) operators(h func(http.ResponseWriter, *http.Request) (*view, error)) http.HandlerFunc {
+	return s.admit(s.asOperator, h)
+}
+
+// admit puts a guard of the API before a page.
+func (s *site) admit(guard func(handler) handler, h func(http.ResponseWriter, *http.Request) (*view, error)) http.HandlerFunc {
 	return s.page(func(w http.ResponseWriter, r *http.Request) (v *view, err error) {
-		err = s.asMember(func(w http.ResponseWriter, r *http.Request) error {
+		err = guard(func(w http.ResponseWriter, r *http.Request) error {
 			v, err = h(w, r)
 			return err
 		})(w, r)

@@ -139,13 +139,19 @@ func (s *site) apiRoutes(r chi.Router) {
 	r.Get("/torrents/{infohash}/quote", s.api(s.asMember(s.apiQuote)))
 	r.Get("/torrents/{infohash}/prices", s.api(s.asAnybody(s.apiPrices)))
 	r.Post("/torrents/{infohash}/approve", s.api(s.asMember(s.apiApprove)))
+	r.Put("/torrents/{infohash}/budget", s.api(s.asMember(s.apiBudget)))
 
 	r.Get("/wallet", s.api(s.asMember(s.apiWallet)))
+	r.Put("/wallet/max-price", s.api(s.asMember(s.apiMaxPrice)))
 	r.Post("/deposits", s.api(s.asMember(s.apiDeposit)))
 	r.Get("/sale", s.api(s.apiSale))
 	r.Post("/sale/buy", s.api(s.asMember(s.apiBuy)))
 	r.Post("/stake", s.api(s.asMember(s.apiStake)))
 	r.Get("/economy/parameters", s.api(s.apiParameters))
+
+	r.Get("/clients", s.api(s.apiClients))
+	r.Put("/admin/clients/{prefix}", s.api(s.asOperator(s.apiPutClient)))
+	r.Delete("/admin/clients/{prefix}", s.api(s.asOperator(s.apiRemoveClient)))
 
 	r.Post("/nodes/codes", s.api(s.asMember(s.apiCode)))
 	r.Post("/nodes/pair", s.api(s.apiPair))

@@ -28,6 +28,7 @@ import (
 type world struct {
 	*testing.T
 	store   *store.Store
+	dir     string // of the database
 	url     string
 	clock   atomic.Int64 // ns after the real time
 	roster  fakeRoster
@@ -35,10 +36,16 @@ type world struct {
 	log     bytes.Buffer
 }
 
-type fakeRoster struct{ torrents, members atomic.Int64 }
+type fakeRoster struct{ torrents, members, clients, budgets atomic.Int64 }
 
 func (f *fakeRoster) TorrentAdded(context.Context, bt.TorrentID) error { f.torrents.Add(1); return nil }
 func (f *fakeRoster) MemberAdded(context.Context, bt.MemberID) error   { f.members.Add(1); return nil }
+
+func (f *fakeRoster) ClientsChanged(context.Context) error { f.clients.Add(1); return nil }
+func (f *fakeRoster) BudgetChanged(context.Context, bt.MemberID, bt.TorrentID) error {
+	f.budgets.Add(1)
+	return nil
+}
 
 type fakeLive struct{}
 
@@ -66,7 +73,7 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Lo
 // newWorld starts a site; change may alter its configuration.
 func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world {
 	t.Helper()
-	w := &world{T: t}
+	w := &world{T: t, dir: t.TempDir()}
 	server := httptest.NewUnstartedServer(nil)
 	w.url = "http://" + server.Listener.Addr().String()
 	cfg := web.Config{BaseURL: w.url, Dev: true, Source: "test", Epoch: time.Hour, ReportInterval: time.Minute, Surge: surge.DefaultParams(), Now: w.now,
@@ -76,7 +83,7 @@ func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world 
 		f(&cfg, &eco)
 	}
 	cfg.Economy = eco
-	s, err := store.Open(t.Context(), t.TempDir(), store.Options{Now: w.now, Economy: eco})
+	s, err := store.Open(t.Context(), w.dir, store.Options{Now: w.now, Economy: eco})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,14 +39,18 @@ type seed struct {
 	info         metainfo.Info
 	hash         bt.InfoHash
 	announced    *atomic.Int64 // announces with left = 0
+	left         *atomic.Int64 // of the last announce
 }
 
 func newSeed(t *testing.T) seed {
 	t.Helper()
-	s := seed{dir: t.TempDir(), announced: new(atomic.Int64)}
+	s := seed{dir: t.TempDir(), announced: new(atomic.Int64), left: new(atomic.Int64)}
 	tracker := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("left") == "0" {
 			s.announced.Add(1)
+		}
+		if left, err := strconv.ParseInt(r.URL.Query().Get("left"), 10, 64); err == nil {
+			s.left.Store(left)
 		}
 		w.Write(bencode.MustMarshal(map[string]any{"interval": 1800, "complete": 1, "incomplete": 0, "peers": ""}))
 	}))

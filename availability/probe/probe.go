@@ -76,7 +76,7 @@ func New(cfg Config) (*Prober, error) {
 // Probe asks for the pieces: over a plain connection first, and encrypted if the peer closes that
 // one during the handshake (CLIENTS). The outcome has a result for each piece asked for.
 func (p *Prober) Probe(ctx context.Context, r Request) availability.Outcome {
-	out := p.probe(ctx, r)
+	out := p.visit(ctx, r, r.check(), (*session).audit)
 	known := map[int]bool{}
 	for _, result := range out.Pieces {
 		known[result.Piece] = true
@@ -95,8 +95,10 @@ func (p *Prober) Probe(ctx context.Context, r Request) availability.Outcome {
 	return out
 }
 
-func (p *Prober) probe(ctx context.Context, r Request) availability.Outcome {
-	if err := errors.Join(r.check(), p.cfg.Policy.Check(r.Addr)); err != nil {
+// visit connects to a peer in its turn and has the talk with it that it came for. bad is what is
+// wrong with the request.
+func (p *Prober) visit(ctx context.Context, r Request, bad error, talk talk) availability.Outcome {
+	if err := errors.Join(bad, p.cfg.Policy.Check(r.Addr)); err != nil {
 		return availability.Outcome{OurSide: true, Reason: err.Error()}
 	}
 	leave, err := p.pace.enter(ctx, target{r.Addr, r.InfoHash})
@@ -113,9 +115,9 @@ func (p *Prober) probe(ctx context.Context, r Request) availability.Outcome {
 	budget, cancel := context.WithTimeout(ctx, p.cfg.Budget)
 	defer cancel()
 	began := time.Now()
-	out, again := p.attempt(budget, r, false)
+	out, again := p.attempt(budget, r, talk, false)
 	if again && sleep(budget, reconnectPause) == nil {
-		out, _ = p.attempt(budget, r, true)
+		out, _ = p.attempt(budget, r, talk, true)
 	}
 	out.Elapsed = time.Since(began)
 	if d, ok := ctx.Deadline(); ctx.Err() != nil || ok && !time.Now().Before(d) { // called off from our side
@@ -129,8 +131,11 @@ const (
 	reasonQueue   = "the probe was called off"
 )
 
+// talk is what follows the handshake of a connection, until it has what it wants or the time is over.
+type talk func(s *session, end time.Time) error
+
 // attempt makes one connection. again asks for a second, encrypted one.
-func (p *Prober) attempt(ctx context.Context, r Request, encrypted bool) (out availability.Outcome, again bool) {
+func (p *Prober) attempt(ctx context.Context, r Request, talk talk, encrypted bool) (out availability.Outcome, again bool) {
 	conn, err := p.dial(ctx, r.Addr)
 	if err != nil {
 		return dialOutcome(err), false
@@ -150,7 +155,7 @@ func (p *Prober) attempt(ctx context.Context, r Request, encrypted bool) (out av
 	s.out.Encrypted = encrypted
 	if err = s.handshake(); err == nil {
 		s.until = func(t time.Time) { conn.SetDeadline(earlier(end, t)) }
-		err = s.run(end)
+		err = talk(s, end)
 	}
 	if err != nil {
 		s.out.Reason = s.why(ctx, err)

@@ -31,6 +31,7 @@ type session struct {
 	out   availability.Outcome
 
 	fast        bool
+	looking     bool // it came for a view
 	unchoked    bool
 	told        bool      // it said what it has
 	toldNone    bool      // … which was nothing
@@ -71,12 +72,19 @@ func (s *session) handshake() error {
 	}
 	s.fast = rest[fastByte]&fastBit != 0
 	s.out.PeerClient = printable(rest[28:36])
-	var hello []byte
 	if s.fast { // BEP 6 wants one of the three first
-		hello = frame(hello, msgHaveNone)
+		_, err := s.wire.Write(frame(nil, msgHaveNone))
+		return err
 	}
-	_, err := s.wire.Write(frame(hello, msgInterested))
-	return err
+	return nil
+}
+
+// audit is the talk of a probe: it asks for the pieces.
+func (s *session) audit(end time.Time) error {
+	if _, err := s.wire.Write(frame(nil, msgInterested)); err != nil {
+		return err
+	}
+	return s.run(end)
 }
 
 // run reads messages until every piece has a result or the time is over. The bytes a peer may
@@ -101,11 +109,7 @@ func (s *session) run(end time.Time) error {
 			return err
 		}
 		s.until(end)
-		m, err := s.in.next()
-		if err != nil {
-			return err
-		}
-		if err := s.handle(m); err != nil {
+		if err := s.hear(); err != nil {
 			return err
 		}
 	}
@@ -149,7 +153,9 @@ func (s *session) index(m message) error {
 	case i >= s.req.NumPieces:
 		return fmt.Errorf("%w: piece %d of %d", errGarbage, i, s.req.NumPieces)
 	case m.id == msgAllowedFast:
-		s.allowedFast[i] = s.fast
+		if !s.looking { // who asks for nothing need not remember
+			s.allowedFast[i] = s.fast
+		}
 		return nil
 	}
 	s.have[i] = true
@@ -161,6 +167,9 @@ func (s *session) index(m message) error {
 func (s *session) bitfield(b []byte) error {
 	if len(b) != (len(s.have)+7)/8 {
 		return fmt.Errorf("%w: a bitfield of %d bytes for %d pieces", errGarbage, len(b), len(s.have))
+	}
+	if spare := 8*len(b) - len(s.have); b[len(b)-1]&(1<<spare-1) != 0 { // BEP 3: set to zero
+		return fmt.Errorf("%w: a bitfield with spare bits set", errGarbage)
 	}
 	s.told, s.toldNone, s.toldAt = true, true, time.Now()
 	for i := range s.have {
@@ -249,6 +258,8 @@ func (s *session) why(ctx context.Context, err error) string {
 	switch {
 	case over && s.until == nil:
 		return "the peer did not answer the handshake"
+	case over && s.looking:
+		return "the peer did not say what it has"
 	case over && s.super:
 		return "the peer super-seeds: it shows only pieces of its own choice"
 	case over && !s.unchoked:

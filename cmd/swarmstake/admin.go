@@ -14,7 +14,8 @@ func adminCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "admin", Short: "Administrative commands, beside a running server or without one"}
 	member := &cobra.Command{Use: "member", Short: "Members"}
 	member.AddCommand(memberAddCmd())
-	cmd.AddCommand(member)
+	member.AddCommand(memberChangeCmds()...)
+	cmd.AddCommand(member, clientsCmd())
 	return cmd
 }
 

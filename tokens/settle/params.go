@@ -7,6 +7,33 @@
 // paid), no result depends on the order of its input, and nobody is paid for bytes that a member
 // related to him downloaded. Honesty is not weighed yet: q = 1 for everybody, and distance does not
 // count (geo off).
+//
+// # Unexplained bytes
+//
+// Unexplained bytes (ECONOMY §4) are upload claims of proven uploaders that no download admits.
+//
+// A claim is looked at once, when it cannot be admitted any more: at the last reopening of its
+// epoch. What is left of the claims then, less what downloads of the torrent admitted around that
+// epoch without anybody being awarded it (no announce ends with an epoch), is shared among the
+// downloads that may have taken it: introduced to the claimant, not related to it, seen lately,
+// and with bytes open that they never reported. That is suspicion, not proof: an honest download
+// that stands still in a torrent from which others take in silence gets its share of it.
+//
+// Judge draws the conclusion over 30 days and many uploaders, and takes back what a member reported
+// late. Uploaders of two networks can claim what they like: nobody who reports is silent by it.
+// Limits that are known: two epochs pass before a claim counts, and a client takes what it can
+// meanwhile; in swarms so busy that any two seeders claim more than what a silent client takes, it
+// is not found by that swarm; overclaimers of three networks or more can raise
+// suspicion against a download that stands still in three torrents, which costs that member its
+// peers until an operator looks, and at most what it had reserved; and a client that reports more
+// than 60 % of what it takes is never found.
+//
+// In the model of swarm_model_test.go, four days of 90 downloaders, it finds 17 of 20 that report
+// nothing, 1 of 10 that report half, and none of 60 honest ones that crash, report late and leave
+// downloads standing. That is a statement about the model.
+//
+// What a prober saw of a download counts as 0 so far. Bytes of a freeleech torrent are in no usage
+// row: its claims must not be judged by this rule.
 package settle
 
 import (
@@ -42,6 +69,22 @@ type Params struct {
 
 	InflationPPM        int64 // of the supply, a year; 0 to MaxInflationPPM
 	InflationHostingPPM int64 // of the inflation, into the hosting pool; 0 to 1,000,000
+
+	// Unexplained bytes (ECONOMY §4). A member is silent whose unexplained bytes of SilentWindow
+	// exceed SilentBytes and SilentPPM of all it took, over SilentTorrents and SilentClusters.
+	IntroductionWindow time.Duration // a download seen so long before an epoch may have taken its bytes; 1 s to MaxWindow
+	HonestPPM          int64         // claimants whose honesty is below it prove nothing; 0 to 1,000,000
+	ExcessTolerancePPM int64         // of what is admitted, may be claimed beyond it (§5, step 3); 0 to 1,000,000
+	MinBlameBytes      bt.Bytes      // smaller parts of a claim are laid to nobody's charge; 0 to 1 GiB
+	SilentWindow       time.Duration // 1 s to MaxWindow
+	SilentBytes        bt.Bytes      // 1 byte to 1 PiB
+	SilentPPM          int64         // 0 to 1,000,000
+	SilentTorrents     int64         // 1 to 1000
+	SilentClusters     int64         // of claimants; 1 to 1000
+	// SilentSpreadPPM of SilentBytes must lie beyond the SilentTorrents - 1 largest torrents and
+	// beyond the SilentClusters - 1 largest clusters (a stray byte makes no third), and must stand
+	// without the word of any SilentClusters - 1 clusters; 0 to 1,000,000.
+	SilentSpreadPPM int64
 }
 
 const (
@@ -49,9 +92,11 @@ const (
 	MaxLinkCap bt.Bytes = 1 << 40
 	// MaxInflationPPM bounds the inflation of a year: a demo's year passes in minutes.
 	MaxInflationPPM = 1_000_000_000_000
+	// MaxWindow bounds IntroductionWindow and SilentWindow (a year).
+	MaxWindow = 365 * 24 * time.Hour
 )
 
-// DefaultParams returns the defaults of ECONOMY §5 and §6.
+// DefaultParams returns the defaults of ECONOMY §4 to §6.
 func DefaultParams() Params {
 	return Params{
 		UploadersPPM:        800_000,
@@ -67,6 +112,16 @@ func DefaultParams() Params {
 		RetainPPM:           [3]int64{750_000, 500_000, 250_000},
 		InflationPPM:        50_000,
 		InflationHostingPPM: 700_000,
+		IntroductionWindow:  72 * time.Hour,
+		HonestPPM:           500_000,
+		ExcessTolerancePPM:  1000,
+		MinBlameBytes:       256 << 10,
+		SilentWindow:        30 * 24 * time.Hour,
+		SilentBytes:         10 * bt.GiB,
+		SilentPPM:           400_000,
+		SilentTorrents:      3,
+		SilentClusters:      3,
+		SilentSpreadPPM:     100_000,
 	}
 }
 
@@ -91,9 +146,22 @@ func (p Params) Validate() error {
 		{"retain_ppm (last third)", p.RetainPPM[2], 0, ppm},
 		{"inflation_ppm", p.InflationPPM, 0, MaxInflationPPM},
 		{"inflation_hosting_ppm", p.InflationHostingPPM, 0, ppm},
+		{"honest_ppm", p.HonestPPM, 0, ppm},
+		{"excess_tolerance_ppm", p.ExcessTolerancePPM, 0, ppm},
+		{"min_blame_bytes", int64(p.MinBlameBytes), 0, int64(bt.GiB)},
+		{"silent_bytes", int64(p.SilentBytes), 1, 1 << 50},
+		{"silent_ppm", p.SilentPPM, 0, ppm},
+		{"silent_torrents", p.SilentTorrents, 1, 1000},
+		{"silent_clusters", p.SilentClusters, 1, 1000},
+		{"silent_spread_ppm", p.SilentSpreadPPM, 0, ppm},
 	} {
 		if f.value < f.min || f.value > f.to {
 			return fmt.Errorf("settle: %s is %d: want %d to %d", f.name, f.value, f.min, f.to)
+		}
+	}
+	for name, d := range map[string]time.Duration{"introduction_window": p.IntroductionWindow, "silent_window": p.SilentWindow} {
+		if d < time.Second || d > MaxWindow {
+			return fmt.Errorf("settle: %s is %v: want 1s to %v", name, d, MaxWindow)
 		}
 	}
 	if sum := p.UploadersPPM + p.LockersPPM + p.TreasuryPPM; sum != ppm {

@@ -32,6 +32,16 @@ func TestValidateNamesTheField(t *testing.T) {
 		"free_bytes is -1":               func(p *settle.Params) { p.FreeBytes = -1 },
 		"uncollateralised_ppm is -1":     func(p *settle.Params) { p.UncollateralisedPPM = -1 },
 		"retain_ppm (last third) is -1":  func(p *settle.Params) { p.RetainPPM[2] = -1 },
+		"honest_ppm is 1000001":          func(p *settle.Params) { p.HonestPPM = 1_000_001 },
+		"excess_tolerance_ppm is -1":     func(p *settle.Params) { p.ExcessTolerancePPM = -1 },
+		"min_blame_bytes is -1":          func(p *settle.Params) { p.MinBlameBytes = -1 },
+		"silent_bytes is 0":              func(p *settle.Params) { p.SilentBytes = 0 },
+		"silent_ppm is -1":               func(p *settle.Params) { p.SilentPPM = -1 },
+		"silent_torrents is 0":           func(p *settle.Params) { p.SilentTorrents = 0 },
+		"silent_clusters is 0":           func(p *settle.Params) { p.SilentClusters = 0 },
+		"silent_spread_ppm is -1":        func(p *settle.Params) { p.SilentSpreadPPM = -1 },
+		"silent_window is 0s":            func(p *settle.Params) { p.SilentWindow = 0 },
+		"introduction_window is 9000h":   func(p *settle.Params) { p.IntroductionWindow = 9000 * time.Hour },
 		"inflation_ppm is -1":            func(p *settle.Params) { p.InflationPPM = -1 },
 		"inflation_hosting_ppm is 2000000": func(p *settle.Params) {
 			p.InflationHostingPPM = 2_000_000

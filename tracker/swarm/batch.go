@@ -8,20 +8,26 @@ import (
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
-// Batch is everything that changed since the batch before: what one flush writes in one
-// transaction. Sessions, Downloads are whole rows (last state wins, WHERE excluded.seq > seq);
-// Usage rows are increments. Number makes a repeated flush a no-op.
+// Batch is everything that changed in some shards since the batch before: what one flush writes in
+// one transaction. Sessions and Downloads are whole rows (last state wins, WHERE excluded.seq >
+// seq), Usage rows are increments. Number makes a repeated flush a no-op.
 type Batch struct {
-	Number        int64
-	Sessions      []SessionRow
-	Downloads     []DownloadRow
-	Usage         []UsageRow
-	Introductions []Introduction
+	Number    int64
+	Sessions  []SessionRow
+	Downloads []DownloadRow
+	Usage     []UsageRow
+	Shards    []ShardPosition
+}
+
+// ShardPosition says that the stored rows hold all journal records of a shard below a position.
+type ShardPosition struct {
+	Shard    int
+	Position int64
 }
 
 // Empty reports whether there is nothing to write.
 func (b *Batch) Empty() bool {
-	return len(b.Sessions)+len(b.Downloads)+len(b.Usage)+len(b.Introductions) == 0
+	return len(b.Sessions)+len(b.Downloads)+len(b.Usage) == 0
 }
 
 // DownloadKey identifies a download: a member taking a torrent until it is complete.
@@ -45,9 +51,13 @@ type SessionRow struct {
 	Downloaded bt.Bytes // high-water mark D
 	Left       bt.Bytes
 	Stopped    bool
-	Seq        int64 // grows with every applied announce of the session
+	Refused    bool  // the gate refused its last announce: told to nobody
+	Paused     bool  // a partial seed (BEP 21)
+	Funded     bool  // a leecher whose last announce passed the gate and the reservation
+	Forgotten  bool  // the row is to be deleted; only its key is set
+	Seq        int64 // number of the batch
 	LastMs     int64
-	Addr       netip.AddrPort // last IPv4 or IPv6 address seen
+	Addr       netip.AddrPort // last IPv4 or IPv6 address seen; IPv4 if both were
 	SeedingMs  int64          // since when left = 0 without a break; 0: leeching
 	Flags      int64          // how often the meter saw what honest clients do not send
 }
@@ -70,6 +80,9 @@ type DownloadRow struct {
 	FirstMs     int64
 	Completed   int64 // unix ms of left → 0; 0: not yet
 	Seq         int64
+
+	Corroborated bt.Bytes // of this pass, beyond what the client admitted (ECONOMY §3)
+	Introduced   IntroSet
 }
 
 // UsageRow adds one member's doings on one torrent to one epoch.
@@ -84,13 +97,6 @@ type UsageRow struct {
 	Network netip.Prefix // /24 or /48 of the last announce; invalid: says nothing (loopback, private)
 }
 
-// Introduction says that the tracker gave A's address to B or B's to A. A < B.
-type Introduction struct {
-	Torrent bt.TorrentID
-	A, B    bt.MemberID
-	AtMs    int64
-}
-
 // Epoch is a span of time into which usage is sorted. A later epoch's start is the end of the
 // one before; the last one has no end yet.
 type Epoch struct {
@@ -101,14 +107,8 @@ type Epoch struct {
 	Charges bool
 }
 
-// Summary is what pricing and audits read of one swarm.
-type Summary struct {
-	Torrent  bt.TorrentID
-	Leechers []Leecher
-	Seeders  []Seeder
-}
-
-// Leecher is one download that announces now (sessions of one member count once).
+// Leecher is one download that announces now (sessions of one member count once); partial seeds
+// do not count.
 type Leecher struct {
 	Member       bt.MemberID
 	Left         bt.Bytes
@@ -118,9 +118,7 @@ type Leecher struct {
 // Seeder is one live session with left = 0.
 type Seeder struct {
 	SessionKey
-	Addr    netip.AddrPort
-	Since   time.Time // when it began to seed without a break
-	Last    time.Time // its last announce
-	Proven  bool
-	Network netip.Prefix
+	Addr  netip.AddrPort
+	Since time.Time // when it began to seed without a break
+	Last  time.Time // its last announce
 }

@@ -24,8 +24,8 @@ func TestPeerOrder(t *testing.T) {
 	for i, l := range []bt.Bytes{0, 0, 0, 0, size, size, size} { // p1–p4 seed, p5–p7 leech
 		w.announce(say{member: bt.MemberID(i + 1), l: l, e: bt.Started})
 	}
-	w.s.SetProven(7, 3, true)
-	w.s.SetProven(7, 4, true)
+	w.s.SetStanding(7, 3, swarm.Tiers)
+	w.s.SetStanding(7, 4, 1)
 	w.member(7).Wallet.Set(0, 0)
 	w.member(7).MaxPrice = tokens.Unit
 	w.wait(16 * time.Minute)
@@ -78,30 +78,72 @@ func TestPeersAreMixedAndRepeatsAreNot(t *testing.T) {
 	if len(seen) < n*9/10 {
 		t.Errorf("only %d of %d peers were handed out", len(seen), n)
 	}
-	first := w.announce(say{member: 1, l: size, want: 10, e: bt.Started})
-	w.wait(45 * time.Second) // over the minute's end
-	repeat := w.announce(say{member: 1, l: size, want: 10})
-	if !slices.Equal(first.Reply.Peers, repeat.Reply.Peers) || first.Reply.Interval != repeat.Reply.Interval {
-		t.Error("a repeat inside min interval got other peers")
+	lists, last := 0, []bt.Peer(nil)
+	for range 600 { // ten minutes, an announce a second
+		w.wait(time.Second)
+		if got := w.announce(say{member: 1, l: size, want: 10}).Reply.Peers; !slices.Equal(got, last) {
+			lists, last = lists+1, got
+		}
 	}
-	w.wait(61 * time.Second)
-	if later := w.announce(say{member: 1, l: size, want: 10}); slices.Equal(first.Reply.Peers, later.Reply.Peers) {
-		t.Error("the list never changes")
+	if lists < 10 || lists > 11 {
+		t.Errorf("%d lists in ten minutes: want one for each min interval", lists)
 	}
 }
 
 func TestIntroductions(t *testing.T) {
 	w := newWorld(t)
 	w.announce(say{member: 5, e: bt.Started})
-	w.announce(say{member: 6, peer: "p61", e: bt.Started})
-	w.announce(say{member: 6, peer: "p62", e: bt.Started})
-	w.collect()
-	w.wait(time.Minute)
 	w.announce(say{member: 2, l: size, e: bt.Started})
-	got := w.collect().Introductions
-	want := []swarm.Introduction{{Torrent: 7, A: 2, B: 5, AtMs: w.now.UnixMilli()}, {Torrent: 7, A: 2, B: 6, AtMs: w.now.UnixMilli()}}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	if got := w.download(2).Introduced; !got.Has(5) || got != swarm.Everybody() {
+		t.Errorf("in a small swarm everybody is told of everybody: %v", got)
+	}
+}
+
+// TestIntroductionsInACrowd: with more peers than fit into a reply a download knows whom it was
+// told of and who was told of it, and hardly anybody else.
+func TestIntroductionsInACrowd(t *testing.T) {
+	w := newWorld(t)
+	const seeders, leechers = 300, 100
+	for m := bt.MemberID(1000); m < 1000+seeders; m++ {
+		w.announce(say{member: m, peer: fmt.Sprint(m), e: bt.Started})
+	}
+	told := map[bt.MemberID]map[bt.MemberID]bool{}
+	for m := bt.MemberID(1); m <= leechers; m++ {
+		res := w.announce(say{member: m, peer: fmt.Sprint("l", m), l: size, e: bt.Started})
+		told[m] = map[bt.MemberID]bool{}
+		for _, p := range res.Reply.Peers {
+			var other bt.MemberID
+			if _, err := fmt.Sscanf(string(p.ID[:]), "%d-", &other); err == nil {
+				told[m][other] = true
+			}
+		}
+	}
+	res := w.announce(say{member: 1299, peer: "1299", want: 50})
+	for _, p := range res.Reply.Peers {
+		var leecher bt.MemberID
+		if _, err := fmt.Sscanf(string(p.ID[:]), "l%d-", &leecher); err != nil {
+			t.Fatalf("a seeder was told of %s", p.ID)
+		}
+		told[leecher][1299] = true
+	}
+	w.reload()
+	crowd, strangers, known := 0, 0, 0
+	for m := bt.MemberID(leechers/2 + 2); m <= leechers; m++ { // from here on the leechers were a crowd
+		set := w.download(m).Introduced
+		crowd++
+		for other := bt.MemberID(1000); other < 1000+seeders; other++ {
+			switch {
+			case told[m][other] && !set.Has(other):
+				t.Errorf("%d was told of %d, or the other way round, and it is forgotten", m, other)
+			case told[m][other]:
+				known++
+			case set.Has(other):
+				strangers++
+			}
+		}
+	}
+	if known < 40*crowd || strangers > crowd*(seeders-50)/5 {
+		t.Errorf("%d downloads: %d known, %d strangers taken for known", crowd, known, strangers)
 	}
 }
 
@@ -126,9 +168,9 @@ func TestCounts(t *testing.T) {
 	w := newWorld(t)
 	check := func(complete, downloaded, incomplete int) {
 		t.Helper()
-		c, d, i := w.s.Scrape(w.now, 7)
-		if c != complete || d != downloaded || i != incomplete {
-			t.Errorf("scrape says %d %d %d, want %d %d %d", c, d, i, complete, downloaded, incomplete)
+		e := w.s.Scrape(7)
+		if e.Complete != complete || e.Downloaded != downloaded || e.Incomplete != incomplete {
+			t.Errorf("scrape says %+v, want %d %d %d", e, complete, downloaded, incomplete)
 		}
 	}
 	check(0, 0, 0)
@@ -143,11 +185,12 @@ func TestCounts(t *testing.T) {
 	check(1, 1, 0)
 	w.announce(say{member: 3, l: size, e: bt.Started})
 	w.wait(13 * time.Minute) // leechers are gone after two intervals, seeders not yet
+	w.expire()
 	check(1, 1, 0)
 	w.wait(30 * time.Minute)
+	w.expire()
 	check(0, 1, 0)
-	w.s.Expire(w.now)
-	check(0, 1, 0)
+	w.wait(time.Hour)
 	w.reload()
 	check(0, 1, 0)
 	w.announce(say{member: 3, l: size})
@@ -177,39 +220,43 @@ func TestIntervals(t *testing.T) {
 func TestSummaries(t *testing.T) {
 	w := newWorld(t)
 	w.announce(say{member: 1, e: bt.Started})
-	w.s.SetProven(7, 1, true)
+	w.s.SetStanding(7, 1, 2)
 	w.announce(say{member: 2, peer: "a", l: size, e: bt.Started})
 	w.announce(say{member: 2, peer: "b", l: size / 2, e: bt.Started})
 	w.wait(time.Minute)
 	w.announce(say{member: 2, peer: "a", d: 5 * mb, l: size - 5*mb})
-	sums := w.s.Summaries(w.now)
-	if len(sums) != 1 || len(sums[0].Leechers) != 1 || len(sums[0].Seeders) != 1 {
-		t.Fatalf("%+v", sums)
+	if ls, ss := w.leechers(), w.seeders(); len(ls) != 1 || len(ss) != 1 {
+		t.Fatalf("%+v %+v", ls, ss)
 	}
-	if l := sums[0].Leechers[0]; l.Member != 2 || l.Left != size-5*mb || l.BilledRecent != 5*mb {
+	if l := w.leechers()[0]; l.Member != 2 || l.Left != size-5*mb || l.BilledRecent != 5*mb {
 		t.Errorf("%+v", l)
 	}
-	if s := sums[0].Seeders[0]; !s.Proven || !s.Since.Equal(start) || !s.Last.Equal(start) || s.Addr.Port() != 6881 || !s.Network.IsValid() {
+	if s := w.seeders()[0]; s.Member != 1 || !s.Since.Equal(start) || !s.Last.Equal(start) || s.Addr.Port() != 6881 {
 		t.Errorf("%+v", s)
 	}
 	w.wait(15 * time.Minute)
 	w.announce(say{member: 2, peer: "a", d: 5 * mb, l: size - 5*mb})
-	if l := w.s.Summaries(w.now)[0].Leechers[0]; l.BilledRecent != 0 {
+	if l := w.leechers()[0]; l.BilledRecent != 0 {
 		t.Errorf("billed outside the window still counts: %+v", l)
+	}
+	w.announce(say{member: 2, peer: "b", l: size / 2, e: bt.Stopped})
+	w.announce(say{member: 2, peer: "a", d: 5 * mb, l: size - 5*mb, paused: true})
+	if e := w.s.Scrape(7); len(w.leechers()) != 0 || e.Incomplete != 1 || e.Downloaders != 0 {
+		t.Errorf("a partial seed is demand: %+v %+v", w.leechers(), e)
 	}
 }
 
 func TestSessionsAreBounded(t *testing.T) {
-	w := newWorld(t, func(p *swarm.Params) { p.MaxSessions = 3 })
+	w := newWorld(t, func(p *swarm.Params) { p.MaxSessions, p.MaxAddresses = 3, 100 })
 	for i := range 10 {
 		w.wait(time.Second)
 		w.announce(say{member: 1, peer: fmt.Sprint(i), e: bt.Started})
 	}
-	if c, _, _ := w.s.Scrape(w.now, 7); c != 3 {
+	if c := w.s.Scrape(7).Complete; c != 3 {
 		t.Errorf("%d sessions are kept", c)
 	}
 	w.wait(91 * 24 * time.Hour)
-	w.s.Expire(w.now)
+	w.expire()
 	if w.announce(say{member: 1, peer: "9", u: mb}); w.claimed(1) != 0 {
 		t.Error("marks older than 90 days were kept")
 	}

@@ -1,8 +1,11 @@
 package swarm_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/swarmstake/swarmstake/surge"
@@ -30,6 +33,31 @@ type world struct {
 	members map[bt.MemberID]*swarm.Member
 	now     time.Time
 	batches []*swarm.Batch
+	journal memJournal
+	epochs  []swarm.Epoch
+}
+
+// memJournal is a journal that a kill leaves alone.
+type memJournal struct {
+	mu      sync.Mutex
+	records [][]byte
+	full    bool
+}
+
+func (j *memJournal) Append(rec []byte) (int64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.full {
+		return 0, errors.New("full")
+	}
+	j.records = append(j.records, slices.Clone(rec))
+	return int64(len(j.records) - 1), nil
+}
+
+func (j *memJournal) Next() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return int64(len(j.records))
 }
 
 func newWorld(t fataler, change ...func(*swarm.Params)) *world {
@@ -38,20 +66,35 @@ func newWorld(t fataler, change ...func(*swarm.Params)) *world {
 	for _, c := range change {
 		c(&p)
 	}
-	w := &world{t: t, s: swarm.New(p), members: map[bt.MemberID]*swarm.Member{}, now: start}
+	w := &world{t: t, members: map[bt.MemberID]*swarm.Member{}, now: start}
+	w.s = swarm.New(p, w.wallet)
 	w.torrent = swarm.NewTorrent(7, size, piece, price, 1_000_000)
-	w.s.SetEpochs([]swarm.Epoch{{Number: 1, StartMs: start.UnixMilli(), Charges: true}})
+	w.s.SetJournal(&w.journal)
+	w.setEpochs([]swarm.Epoch{{Number: 1, StartMs: start.UnixMilli(), Charges: true}})
 	return w
+}
+
+func (w *world) setEpochs(e []swarm.Epoch) {
+	w.epochs = e
+	w.s.SetEpochs(e)
 }
 
 func (w *world) member(id bt.MemberID) *swarm.Member {
 	m := w.members[id]
 	if m == nil {
 		m = &swarm.Member{ID: id, Wallet: new(swarm.Wallet)}
-		m.Wallet.Set(1000*tokens.Unit, 50*tokens.Unit)
+		m.Wallet.Set(w.funds(id), 50*tokens.Unit)
 		w.members[id] = m
 	}
 	return m
+}
+
+// wallet is the lookup that the swarms use: it knows only members that were made.
+func (w *world) wallet(id bt.MemberID) *swarm.Wallet {
+	if m := w.members[id]; m != nil {
+		return m.Wallet
+	}
+	return nil
 }
 
 func peer(name string) bt.PeerID { return bt.PeerID([]byte((name + "--------------------")[:20])) }
@@ -65,12 +108,16 @@ type say struct {
 	addr    string
 	want    int // 0: 50; −1: none
 	refuse  bt.ClientError
+	stake   bt.ClientError
 	free    bool
+	paused  bool
+	budget  bt.Bytes
+	compact bool
 }
 
 func (w *world) announce(x say) swarm.Result {
 	if x.addr == "" {
-		x.addr = fmt.Sprintf("10.0.0.%d:6881", x.member)
+		x.addr = fmt.Sprintf("10.0.%d.%d:6881", x.member/256, x.member%256)
 	}
 	if x.peer == "" {
 		x.peer = fmt.Sprint("p", x.member)
@@ -78,31 +125,38 @@ func (w *world) announce(x say) swarm.Result {
 	if x.want == 0 {
 		x.want = 50
 	}
-	return w.s.Announce(w.now, swarm.Input{
-		Torrent: w.torrent, Member: w.member(x.member), Refuse: x.refuse, Free: x.free,
+	var res swarm.Result
+	w.s.Announce(w.now, &swarm.Input{
+		Torrent: w.torrent, Member: w.member(x.member), Refuse: x.refuse, NoStake: x.stake, Free: x.free, Budget: x.budget,
 		Network: netip.MustParsePrefix("192.0.2.0/24"),
 		Announce: bt.Announce{PeerID: peer(x.peer), Addr: netip.MustParseAddrPort(x.addr), Uploaded: x.u,
-			Downloaded: x.d, Left: x.l, Event: x.e, NumWant: max(0, x.want), Compact: true},
-	})
+			Downloaded: x.d, Left: x.l, Event: x.e, NumWant: max(0, x.want), Compact: x.compact, Paused: x.paused},
+	}, &res)
+	return res
 }
 
 func (w *world) wait(d time.Duration) { w.now = w.now.Add(d) }
 
+// download returns a member's download; of one who never fetched anything, nothing.
 func (w *world) download(m bt.MemberID) swarm.DownloadRow {
-	d, ok := w.s.Download(swarm.DownloadKey{Member: m, Torrent: w.torrent.ID})
-	if !ok {
-		w.t.Fatalf("member %d has no download", m)
-	}
+	d, _ := w.s.Download(swarm.DownloadKey{Member: m, Torrent: w.torrent.ID})
 	return d
 }
 
-// collect flushes and keeps the batch.
+// collect flushes and keeps the batches; it returns all of them as one.
 func (w *world) collect() *swarm.Batch {
-	b := w.s.Collect()
-	if b != nil {
+	all := &swarm.Batch{}
+	for left := swarm.Shards; left > 0; {
+		b, visited := w.s.Collect(1000)
+		if left -= visited; b == nil {
+			continue
+		}
+		w.s.Stored(b)
 		w.batches = append(w.batches, b)
+		all.Number = b.Number
+		all.Sessions, all.Downloads, all.Usage = append(all.Sessions, b.Sessions...), append(all.Downloads, b.Downloads...), append(all.Usage, b.Usage...)
 	}
-	return b
+	return all
 }
 
 // totals sums usage over all batches.
@@ -125,13 +179,26 @@ func (w *world) claimed(m bt.MemberID) bt.Bytes {
 
 func cost(p tokens.Amount, n bt.Bytes) tokens.Amount { return surge.Need(p, n) }
 
-// reload restarts the server: a new state machine from what the batches stored.
+// reload stops the server and starts it again.
 func (w *world) reload() {
 	w.collect()
+	w.kill()
+}
+
+// kill ends the server at once and starts it again: a new state machine from what the batches
+// stored, and the journal.
+func (w *world) kill() {
 	sessions := map[swarm.SessionKey]swarm.SessionRow{}
 	downloads := map[swarm.DownloadKey]swarm.DownloadRow{}
-	var last int64
+	stored := swarm.Stored{Positions: map[int]int64{}}
+	pending := map[bt.MemberID]tokens.Amount{}
 	for _, b := range w.batches {
+		for _, p := range b.Shards {
+			stored.Positions[p.Shard] = p.Position
+		}
+		for _, u := range b.Usage {
+			pending[u.Member] -= u.Charge // it is in the ledger now
+		}
 		for _, s := range b.Sessions {
 			if s.Seq > sessions[s.SessionKey].Seq {
 				sessions[s.SessionKey] = s
@@ -142,23 +209,46 @@ func (w *world) reload() {
 				downloads[d.DownloadKey] = d
 			}
 		}
-		last = b.Number
+		stored.Batch = b.Number
 	}
-	var ss []swarm.SessionRow
-	var ds []swarm.DownloadRow
 	for _, s := range sessions {
-		ss = append(ss, s)
+		stored.Sessions = append(stored.Sessions, s)
 	}
 	for _, d := range downloads {
-		ds = append(ds, d)
+		stored.Downloads = append(stored.Downloads, d)
 	}
-	old := w.s
-	w.s = swarm.New(old.Params())
-	w.s.SetEpochs([]swarm.Epoch{{Number: 1, StartMs: start.UnixMilli(), Charges: true}})
-	for _, m := range w.members {
-		f := m.Wallet.Funds()
+	w.s = swarm.New(w.s.Params(), w.wallet)
+	w.s.SetEpochs(w.epochs)
+	for id, m := range w.members {
 		m.Wallet = new(swarm.Wallet)
-		m.Wallet.Set(f.Available-f.Pending, f.Staked)
+		m.Wallet.Set(w.funds(id)+pending[id], 50*tokens.Unit)
 	}
-	w.s.Load(ss, ds, last, func(id bt.MemberID) *swarm.Wallet { return w.members[id].Wallet })
+	w.s.Load(stored, w.now, w.now)
+	for pos, rec := range w.journal.records {
+		if err := w.s.Replay(int64(pos), rec); err != nil {
+			w.t.Fatalf("replay: %v", err)
+		}
+	}
+	w.s.Loaded()
+	w.s.SetJournal(&w.journal)
 }
+
+// funds is what a member was given.
+func (w *world) funds(bt.MemberID) tokens.Amount { return 1000 * tokens.Unit }
+
+// leechers and seeders of the world's torrent.
+func (w *world) leechers() (out []swarm.Leecher) {
+	w.s.Leechers(w.now, func(t bt.TorrentID, l []swarm.Leecher) {
+		if t == w.torrent.ID {
+			out = append(out, l...)
+		}
+	})
+	return out
+}
+
+func (w *world) seeders() (out []swarm.Seeder) {
+	w.s.Seeders(0, 0, 1<<30, func(s []swarm.Seeder) { out = append(out, s...) })
+	return out
+}
+
+func (w *world) expire() { w.s.Expire(w.now, func() {}) }

@@ -24,38 +24,38 @@ func TestMeteringTable(t *testing.T) {
 		history          []step
 		last             step
 		metered, claimed bt.Bytes // by the last announce
-		durable, flagged bool
+		flagged          bool
 		generation       int64
 		stopped          bool
 		u, d             bt.Bytes // marks afterwards
 	}{
-		{name: "1 new session: d from 0, no upload", last: step{0, leech(9, 5, bt.Started)}, metered: 5, durable: true, u: 9, d: 5},
-		{name: "1 new session, without started", last: step{0, leech(9, 5, bt.None)}, metered: 5, durable: true, u: 9, d: 5},
-		{name: "1 first ever, complete", last: step{0, seed(9, 5, bt.Started)}, durable: true, u: 9, d: 5},
+		{name: "1 new session: d from 0, no upload", last: step{0, leech(9, 5, bt.Started)}, metered: 5, u: 9, d: 5},
+		{name: "1 new session, without started", last: step{0, leech(9, 5, bt.None)}, metered: 5, u: 9, d: 5},
+		{name: "1 first ever, complete", last: step{0, seed(9, 5, bt.Started)}, u: 9, d: 5},
 		{name: "1 complete, but not the first ever", history: []step{{0, say{member: 1, peer: "other", l: mb}}},
-			last: step{0, seed(9, 5, bt.Started)}, metered: 5, durable: true, u: 9, d: 5},
-		{name: "1 and 6 new session that stops", last: step{0, leech(0, 5, bt.Stopped)}, metered: 5, durable: true, stopped: true, d: 5},
+			last: step{0, seed(9, 5, bt.Started)}, metered: 5, u: 9, d: 5},
+		{name: "1 and 6 new session that stops", last: step{0, leech(0, 5, bt.Stopped)}, metered: 5, stopped: true, d: 5},
 		{name: "2 advance", history: []step{{0, leech(1, 1, bt.Started)}}, last: step{time.Hour, leech(4, 6, bt.None)}, metered: 5, claimed: 3, u: 4, d: 6},
 		{name: "2 equal is a replay", history: []step{{0, leech(1, 1, bt.Started)}}, last: step{time.Hour, leech(1, 1, bt.None)}, u: 1, d: 1},
 		{name: "2 started that goes on", history: []step{{0, leech(1, 1, bt.Started)}}, last: step{time.Hour, leech(4, 6, bt.Started)}, metered: 5, claimed: 3, u: 4, d: 6},
-		{name: "3 started, u fell", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Second, leech(1, 7, bt.Started)}, metered: 7, durable: true, generation: 1, u: 1, d: 7},
-		{name: "3 started, d fell", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Hour, leech(8, 2, bt.Started)}, metered: 2, durable: true, generation: 1, u: 8, d: 2},
+		{name: "3 started, u fell", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Second, leech(1, 7, bt.Started)}, metered: 7, generation: 1, u: 1, d: 7},
+		{name: "3 started, d fell", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Hour, leech(8, 2, bt.Started)}, metered: 2, generation: 1, u: 8, d: 2},
 		{name: "4 stale", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{120 * time.Second, leech(4, 9, bt.None)}, u: 5, d: 5},
 		{name: "4 stale completed", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Second, leech(4, 9, bt.Completed)}, u: 5, d: 5},
-		{name: "5 fall, later", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{120*time.Second + time.Millisecond, leech(4, 9, bt.None)}, metered: 9, durable: true, flagged: true, generation: 1, u: 4, d: 9},
+		{name: "5 fall, later", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{120*time.Second + time.Millisecond, leech(4, 9, bt.None)}, metered: 9, flagged: true, generation: 1, u: 4, d: 9},
 		{name: "5 stale ones do not put off the end of the window", history: []step{{0, leech(5, 5, bt.Started)}, {100 * time.Second, leech(0, 1, bt.None)}},
-			last: step{100 * time.Second, leech(0, 2, bt.None)}, metered: 2, durable: true, flagged: true, generation: 1, d: 2},
-		{name: "6 stop after advance", history: []step{{0, leech(1, 1, bt.Started)}}, last: step{time.Hour, leech(4, 6, bt.Stopped)}, metered: 5, claimed: 3, durable: true, stopped: true, u: 4, d: 6},
-		{name: "6 stop, stale", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Second, leech(4, 6, bt.Stopped)}, durable: true, stopped: true, u: 5, d: 5},
-		{name: "6 stop, fall, later", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Hour, leech(4, 6, bt.Stopped)}, metered: 6, durable: true, flagged: true, stopped: true, generation: 1, u: 4, d: 6},
+			last: step{100 * time.Second, leech(0, 2, bt.None)}, metered: 2, flagged: true, generation: 1, d: 2},
+		{name: "6 stop after advance", history: []step{{0, leech(1, 1, bt.Started)}}, last: step{time.Hour, leech(4, 6, bt.Stopped)}, metered: 5, claimed: 3, stopped: true, u: 4, d: 6},
+		{name: "6 stop, stale", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Second, leech(4, 6, bt.Stopped)}, stopped: true, u: 5, d: 5},
+		{name: "6 stop, fall, later", history: []step{{0, leech(5, 5, bt.Started)}}, last: step{time.Hour, leech(4, 6, bt.Stopped)}, metered: 6, flagged: true, stopped: true, generation: 1, u: 4, d: 6},
 		{name: "7 stopped, then started that goes on", history: []step{{0, leech(1, 1, bt.Started)}, {time.Hour, leech(2, 2, bt.Stopped)}},
 			last: step{time.Hour, leech(3, 4, bt.Started)}, metered: 2, claimed: 1, u: 3, d: 4},
 		{name: "7 stopped, then started from 0", history: []step{{0, leech(1, 1, bt.Started)}, {time.Hour, leech(2, 2, bt.Stopped)}},
-			last: step{time.Second, leech(0, 1, bt.Started)}, metered: 1, durable: true, generation: 1, d: 1},
+			last: step{time.Second, leech(0, 1, bt.Started)}, metered: 1, generation: 1, d: 1},
 		{name: "7 stopped, a late announce changes nothing", history: []step{{0, leech(1, 1, bt.Started)}, {time.Hour, leech(2, 2, bt.Stopped)}},
 			last: step{time.Second, leech(1, 2, bt.None)}, stopped: true, u: 2, d: 2},
 		{name: "7 stopped, fall, later", history: []step{{0, leech(1, 1, bt.Started)}, {time.Hour, leech(2, 2, bt.Stopped)}},
-			last: step{time.Hour, leech(1, 2, bt.None)}, metered: 2, durable: true, flagged: true, generation: 1, u: 1, d: 2},
+			last: step{time.Hour, leech(1, 2, bt.None)}, metered: 2, flagged: true, generation: 1, u: 1, d: 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -75,8 +75,8 @@ func TestMeteringTable(t *testing.T) {
 			if got := w.claimed(1) - claimed; got != c.claimed*mb {
 				t.Errorf("claimed %d, want %d", got, c.claimed*mb)
 			}
-			if res.Durable != c.durable || res.Flagged != c.flagged {
-				t.Errorf("durable %v, flagged %v, want %v, %v", res.Durable, res.Flagged, c.durable, c.flagged)
+			if res.Flagged != c.flagged {
+				t.Errorf("flagged %v, want %v", res.Flagged, c.flagged)
 			}
 			row := session(t, w, "p1")
 			if row.Generation != c.generation || row.Stopped != c.stopped || row.Uploaded != c.u*mb || row.Downloaded != c.d*mb {

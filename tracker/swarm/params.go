@@ -32,6 +32,8 @@ type Params struct {
 	CapPPM        int64         // of the size, plus two pieces: the most a download is billed
 	SessionKeep   time.Duration // how long a silent session's marks are kept
 	MaxSessions   int           // sessions kept per download; beyond it the one silent longest is forgotten
+	MaxAddresses  int           // that may use one key at once: the key of a member for a torrent
+	TouchInterval time.Duration // the time of an announce that changed nothing is stored so often
 	QuoteFreeze   time.Duration // ECONOMY §4
 	DemandWindow  time.Duration
 	BasePrice     tokens.Amount // utok per GiB: what the default maximum price never falls below
@@ -47,7 +49,7 @@ func DefaultParams() Params {
 		SeederInterval: 900 * time.Second, LeecherInterval: 300 * time.Second, MinInterval: 60 * time.Second,
 		JitterPPM: 100_000, ExpiryGrace: 60 * time.Second,
 		StaleWindow: 120 * time.Second, LinkCapBits: 10_000_000_000, TolerancePPM: 1000, CapPPM: 1_030_000,
-		SessionKeep: 90 * 24 * time.Hour, MaxSessions: 256,
+		SessionKeep: 90 * 24 * time.Hour, MaxSessions: 64, MaxAddresses: 8, TouchInterval: 30 * time.Minute,
 		QuoteFreeze: 15 * time.Minute, DemandWindow: 15 * time.Minute, SummaryBucket: time.Minute,
 		BasePrice: 10 * tokens.Unit, LowFundsPPM: 250_000, Symbol: "VIDYA", FundsURL: "/wallet",
 	}
@@ -66,7 +68,7 @@ func (p Params) Validate() error {
 		{"min interval", p.MinInterval, time.Second},
 		{"leecher interval", p.LeecherInterval, p.MinInterval}, {"seeder interval", p.SeederInterval, p.MinInterval},
 		{"expiry grace", p.ExpiryGrace, 0}, {"stale window", p.StaleWindow, 0},
-		{"session keep", p.SessionKeep, 2 * p.SeederInterval}, {"quote freeze", p.QuoteFreeze, 0},
+		{"session keep", p.SessionKeep, 2 * p.SeederInterval}, {"touch interval", p.TouchInterval, p.MinInterval}, {"quote freeze", p.QuoteFreeze, 0},
 		{"summary bucket", p.SummaryBucket, time.Millisecond}, {"demand window", p.DemandWindow, p.SummaryBucket},
 	} {
 		if d.v < d.min {
@@ -80,12 +82,15 @@ func (p Params) Validate() error {
 	}{
 		{"jitter", p.JitterPPM, 0, 500_000}, {"link cap", p.LinkCapBits, 8, maxLinkCap},
 		{"tolerance", p.TolerancePPM, 0, ppm}, {"cap", p.CapPPM, ppm, 10 * ppm},
-		{"sessions per download", int64(p.MaxSessions), 1, 1 << 20},
+		{"sessions per download", int64(p.MaxSessions), 1, 1 << 10}, {"addresses per key", int64(p.MaxAddresses), 1, 1 << 10},
 		{"base price", int64(p.BasePrice), 0, int64(tokens.MaxAmount)}, {"low funds", p.LowFundsPPM, 0, 10 * ppm},
 	} {
 		if n.v < n.min || n.v > n.max {
 			return fmt.Errorf("%s is %d: want %d to %d", n.name, n.v, n.min, n.max)
 		}
+	}
+	if p.StaleWindow > maxStaleWindow {
+		return fmt.Errorf("stale window is %v: want at most %v", p.StaleWindow, maxStaleWindow)
 	}
 	if p.SessionKeep > 10*365*24*time.Hour {
 		return fmt.Errorf("session keep is %v: want at most ten years", p.SessionKeep)
@@ -97,6 +102,9 @@ func (p Params) Validate() error {
 }
 
 const ppm = 1_000_000
+
+// maxStaleWindow is how far a session's time of last life can be kept from its last applied announce.
+const maxStaleWindow = maxSeen * seenUnitMs * time.Millisecond
 
 // tolerance is what a download may be above its size without being billed for it.
 func (p *Params) tolerance(t *Torrent) bt.Bytes {
@@ -124,4 +132,9 @@ func (p *Params) timeout(seeding bool) time.Duration {
 		d = p.SeederInterval
 	}
 	return 2*d + time.Duration(mulDiv(int64(2*d), p.JitterPPM, ppm)) + p.ExpiryGrace
+}
+
+// timeoutOf is timeout for a peer, in ms: partial seeds come back as seldom as seeders.
+func (p *Params) timeoutOf(x *peer) int64 {
+	return p.timeout(x.isSeeding() || x.is(statePaused)).Milliseconds()
 }

@@ -54,7 +54,7 @@ func TestMeterAgainstReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, func(p *swarm.Params) { p.LinkCapBits = 1_000_000_000_000 })
 		ref := &reference{rows: map[string]*refRow{}}
-		w.s.SetEpochs([]swarm.Epoch{
+		w.setEpochs([]swarm.Epoch{
 			{Number: 1, StartMs: start.UnixMilli()}, {Number: 2, StartMs: start.Add(5 * time.Minute).UnixMilli(), Charges: true},
 			{Number: 3, StartMs: start.Add(30 * time.Minute).UnixMilli(), Charges: true},
 		})
@@ -92,6 +92,7 @@ func TestMeterAgainstReference(t *testing.T) {
 type client struct {
 	peer     int
 	u, d     bt.Bytes // of this client session
+	told     bt.Bytes // of d
 	sent     []say    // of this session, for replays
 	lastSent time.Time
 }
@@ -104,18 +105,18 @@ func TestNeverMoreThanTheTruth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, func(p *swarm.Params) { p.LinkCapBits = 1_000_000_000_000 })
 		c := &client{}
-		var trueUp, trueDown bt.Bytes
+		var trueUp, trueDown, told bt.Bytes
 		left := bt.Bytes(size)
 		send := func(x say) {
-			if res := w.announce(x); res.Durable {
-				w.collect() // the reply waited for it
-			}
+			w.announce(x)
 		}
 		fresh := func(e bt.Event) say {
 			return say{member: 1, peer: fmt.Sprint("c", c.peer), u: c.u, d: c.d, l: left, e: e}
 		}
 		report := func(e bt.Event) {
 			x := fresh(e)
+			told += c.d - c.told
+			c.told = c.d
 			c.sent, c.lastSent = append(c.sent, x), w.now
 			send(x)
 		}
@@ -146,18 +147,20 @@ func TestNeverMoreThanTheTruth(t *testing.T) {
 				if rapid.Bool().Draw(t, "new id") {
 					c.peer++
 				}
-				c.u, c.d, c.sent = 0, 0, nil
+				c.u, c.d, c.told, c.sent = 0, 0, 0, nil
 				report(bt.Started)
 			},
 			"flush": func(t *rapid.T) { w.collect() },
 			"kill": func(t *rapid.T) {
-				w.s.Collect() // lost
-				w.reload()
+				if rapid.Bool().Draw(t, "while flushing") {
+					w.s.Collect(1000) // never committed
+				}
+				w.kill()
 			},
 			"": func(t *rapid.T) {
 				d := w.download(1)
-				if d.Metered > trueDown {
-					t.Fatalf("metered %d of %d", d.Metered, trueDown)
+				if d.Metered > trueDown || d.Metered < told {
+					t.Fatalf("metered %d of %d, %d were acknowledged", d.Metered, trueDown, told)
 				}
 				billed, claimed, charge := w.totals(1)
 				if claimed > trueUp || billed != d.Billed || billed > trueDown || charge != d.Charged || charge != cost(price, billed) {
@@ -182,8 +185,10 @@ func TestKillLosesNothingOfALiveClient(t *testing.T) {
 			w.collect()
 		}
 		if i%4 == 0 {
-			w.s.Collect()
-			w.reload()
+			w.kill()
+		}
+		if d := w.download(1); d.Billed != i*mb {
+			t.Fatalf("%d of %d billed", d.Billed, i*mb)
 		}
 	}
 	w.announce(say{member: 1, d: 20 * mb, l: size - 20*mb})
@@ -209,7 +214,11 @@ func TestConcurrentAnnounces(t *testing.T) {
 	go func() {
 		sums := map[bt.MemberID]tokens.Amount{}
 		add := func() {
-			if b := w.s.Collect(); b != nil {
+			for left := swarm.Shards; left > 0; {
+				b, visited := w.s.Collect(10)
+				if left -= visited; b == nil {
+					continue
+				}
 				for _, u := range b.Usage {
 					sums[u.Member] += u.Charge
 				}
@@ -223,8 +232,9 @@ func TestConcurrentAnnounces(t *testing.T) {
 				return
 			default:
 				add()
-				w.s.Summaries(start)
-				w.s.Expire(start)
+				w.leechers()
+				w.seeders()
+				w.expire()
 				w.s.ReleaseStopped(start)
 			}
 		}
@@ -233,10 +243,11 @@ func TestConcurrentAnnounces(t *testing.T) {
 	for i, m := range members {
 		for j, tor := range torrents {
 			wg.Go(func() {
+				var res swarm.Result
 				for k := range 50 {
-					w.s.Announce(start.Add(time.Duration(k)*time.Second), swarm.Input{Torrent: tor, Member: m, Announce: bt.Announce{
+					w.s.Announce(start.Add(time.Duration(k)*time.Second), &swarm.Input{Torrent: tor, Member: m, Announce: bt.Announce{
 						PeerID: peer(fmt.Sprint(i, j)), Downloaded: bt.Bytes(k) * mb, Left: size, NumWant: 50,
-					}})
+					}}, &res)
 					if f := m.Wallet.Funds(); f.Reserved < 0 || f.Reserved > funds {
 						t.Errorf("funds %+v", f)
 					}

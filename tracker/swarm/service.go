@@ -1,142 +1,43 @@
 package swarm
 
 import (
-	"bytes"
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
-// Collect takes everything that changed since the last call, sorted by key, under the next batch
-// number; nil if nothing did. Shard by shard it is consistent: a session, its download, its usage
-// and its charge are always in one batch.
-func (s *Swarms) Collect() *Batch {
-	b := &Batch{}
+// Expire takes peers that fell silent out of the sets, and forgets the marks of sessions that were
+// silent for Params.SessionKeep. It locks one shard at a time and calls pause between two, so that
+// announces are never held up for long.
+func (s *Swarms) Expire(now time.Time, pause func()) {
+	nowMs := ms(now)
 	for i := range s.shards {
-		s.shards[i].drain(b)
+		s.shards[i].expire(s, nowMs)
+		pause()
 	}
-	if b.Empty() {
-		return nil
-	}
-	b.sort()
-	b.Number = s.batch.Add(1)
-	return b
 }
 
-func (sh *shard) drain(b *Batch) {
+func (sh *shard) expire(s *Swarms, nowMs int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for _, x := range sh.sessions {
-		x.dirty = false
-		b.Sessions = append(b.Sessions, x.SessionRow)
-	}
-	for _, x := range sh.downloads {
-		x.dirty = false
-		b.Downloads = append(b.Downloads, x.DownloadRow)
-	}
-	for _, u := range sh.usage {
-		b.Usage = append(b.Usage, *u)
-	}
-	for k, at := range sh.intros {
-		b.Introductions = append(b.Introductions, Introduction{k.torrent, k.a, k.b, at})
-	}
-	clear(sh.sessions)
-	clear(sh.downloads)
-	sh.sessions, sh.downloads = sh.sessions[:0], sh.downloads[:0]
-	clear(sh.usage)
-	clear(sh.intros)
-}
-
-func (b *Batch) sort() {
-	slices.SortFunc(b.Sessions, func(x, y SessionRow) int {
-		return cmp.Or(cmp.Compare(x.Torrent, y.Torrent), cmp.Compare(x.Member, y.Member),
-			bytes.Compare(x.PeerID[:], y.PeerID[:]))
-	})
-	slices.SortFunc(b.Downloads, func(x, y DownloadRow) int { return x.compare(y.DownloadKey) })
-	slices.SortFunc(b.Usage, func(x, y UsageRow) int {
-		return cmp.Or(cmp.Compare(x.Epoch, y.Epoch), x.compare(y.DownloadKey))
-	})
-	slices.SortFunc(b.Introductions, func(x, y Introduction) int {
-		return cmp.Or(cmp.Compare(x.Torrent, y.Torrent), cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B))
-	})
-}
-
-func (k DownloadKey) compare(o DownloadKey) int {
-	return cmp.Or(cmp.Compare(k.Torrent, o.Torrent), cmp.Compare(k.Member, o.Member))
-}
-
-// Load restores the rows of the last flush at boot, before the first announce. wallet finds a
-// member's wallet, so that reservations hold from the first moment; with nil, or for a member it
-// does not know, they hold again from the member's next announce. Sessions whose download row is
-// missing are dropped.
-func (s *Swarms) Load(sessions []SessionRow, downloads []DownloadRow, lastBatch int64, wallet func(bt.MemberID) *Wallet) {
-	s.batch.Store(lastBatch)
-	for _, row := range downloads {
-		sh := s.shard(row.Torrent)
-		sh.mu.Lock()
-		sh.swarm(row.Torrent).loadDownload(row, wallet)
-		sh.mu.Unlock()
-	}
-	for _, row := range sessions {
-		sh := s.shard(row.Torrent)
-		sh.mu.Lock()
-		sh.swarm(row.Torrent).loadSession(row)
-		sh.mu.Unlock()
-	}
-}
-
-func (sw *swarm) loadDownload(row DownloadRow, wallet func(bt.MemberID) *Wallet) {
-	d := &download{DownloadRow: row}
-	d.snatched = row.PassMetered > 0 || row.Completed != 0 && row.Metered > 0
-	if d.snatched {
-		sw.snatched++
-	}
-	if wallet != nil {
-		if d.wallet = wallet(row.Member); d.wallet != nil {
-			d.wallet.hold(d.Reserved)
+	keep := s.p.SessionKeep.Milliseconds()
+	for rec := uint32(1); rec < sh.peers.used; rec++ {
+		p := sh.peers.at(rec)
+		if !p.is(stateUsed) {
+			continue
+		}
+		if p.class() != notListed && !s.present(p, nowMs) {
+			sh.list(sh.swarm(p.torrent), rec, p, notListed)
+		}
+		if nowMs-p.seenMs() > keep {
+			sh.forget(rec)
 		}
 	}
-	sw.downloads[row.Member] = d
-}
-
-func (sw *swarm) loadSession(row SessionRow) {
-	d := sw.downloads[row.Member]
-	if d == nil {
-		return
-	}
-	x := &session{SessionRow: row, d: d, hash: hashPeer(row.Member, row.PeerID), livePos: -1, seenMs: row.LastMs}
-	x.funded = d.Reserved > 0
-	if row.Addr.IsValid() {
-		f := family(row.Addr.Addr())
-		x.addrs[f], x.addrMs[f] = row.Addr, row.LastMs
-	}
-	sw.sessions[x.key()] = x
-	d.sessions++
-	if !row.Stopped {
-		sw.enter(x)
-	}
-}
-
-// Expire takes peers that fell silent out of the swarms and forgets the marks of sessions that
-// were silent for Params.SessionKeep. Correct peer lists and counts do not depend on it.
-func (s *Swarms) Expire(now time.Time) {
-	nowMs, keep := ms(now), s.p.SessionKeep.Milliseconds()
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		for _, sw := range sh.swarms {
-			for _, x := range sw.sessions {
-				if !x.present(&s.p, nowMs) {
-					sw.leave(x)
-				}
-				if nowMs-x.seenMs > keep {
-					sw.forgetSession(x)
-				}
-			}
+	oldest := (nowMs - s.p.DemandWindow.Milliseconds()) / s.p.SummaryBucket.Milliseconds()
+	for drec, r := range sh.recent {
+		if r.newest < oldest {
+			delete(sh.recent, drec)
 		}
-		sh.mu.Unlock()
 	}
 }
 
@@ -144,142 +45,188 @@ func (s *Swarms) Expire(now time.Time) {
 // fallen silent, before the given time. The settlement of an epoch calls it with the epoch's end
 // (ECONOMY §4); a resumed download reserves again.
 func (s *Swarms) ReleaseStopped(before time.Time) {
-	cut := ms(before)
 	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		for _, sw := range sh.swarms {
-			sw.releaseStopped(&s.p, sh, cut)
-		}
-		sh.mu.Unlock()
+		s.shards[i].releaseStopped(s, ms(before))
 	}
 }
 
-func (sw *swarm) releaseStopped(p *Params, sh *shard, cut int64) {
-	busy := make(map[*download]bool)
-	for _, x := range sw.sessions {
-		if x.endMs(p) >= cut {
-			busy[x.d] = true
+func (sh *shard) releaseStopped(s *Swarms, cut int64) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	busy := make([]bool, sh.downloads.used)
+	for rec := uint32(1); rec < sh.peers.used; rec++ {
+		if p := sh.peers.at(rec); p.is(stateUsed) && p.download != 0 && s.endMs(p) >= cut {
+			busy[p.download] = true
 		}
 	}
-	for _, d := range sw.downloads {
-		if d.Reserved == 0 || busy[d] {
-			continue
+	for drec := uint32(1); drec < sh.downloads.used; drec++ {
+		if d := sh.downloads.at(drec); d.reserved > 0 && !busy[drec] {
+			s.release(sh, drec, d, d.reserved)
 		}
-		if d.wallet != nil {
-			d.wallet.hold(-d.Reserved)
-		}
-		d.Reserved = 0
-		sh.touchDownload(d, 0)
 	}
 }
 
 // endMs is when the session ended or will have, should it stay silent.
-func (s *session) endMs(p *Params) int64 {
-	if s.Stopped {
-		return s.seenMs
+func (s *Swarms) endMs(p *peer) int64 {
+	if p.is(stateStopped) {
+		return p.seenMs()
 	}
-	return s.seenMs + p.timeout(s.seeding()).Milliseconds()
+	heard := p.seenMs()
+	if p.class() != notListed {
+		heard = max(heard, s.bootMs)
+	}
+	return heard + s.p.timeoutOf(p)
 }
 
-// SetProven says whether the member's claim to hold the torrent stands proven.
-func (s *Swarms) SetProven(t bt.TorrentID, m bt.MemberID, proven bool) {
+// release gives part of a reservation back to the member's funds. A full journal does not keep it
+// from that: then the release waits in memory for the next flush.
+func (s *Swarms) release(sh *shard, drec uint32, d *download, a amount) {
+	if a == 0 {
+		return
+	}
+	if w := s.wallets(d.member); w != nil && !d.is(downUnheld) {
+		w.hold(-a)
+	}
+	d.reserved -= a
+	sh.touchDownload(drec, d)
+	sh.write(s.journal, sh.downloadRecord(d))
+}
+
+// Release takes part of a download's reservation away, at most all of it: what a settlement charged
+// against it has left the member's funds.
+func (s *Swarms) Release(k DownloadKey, a amount) {
+	s.withDownload(k, func(sh *shard, drec uint32, d *download) { s.release(sh, drec, d, min(a, d.reserved)) })
+}
+
+// Corroborate bills bytes that a member took of a torrent beyond what its client admitted, into an
+// epoch that is over, at the quote in force (ECONOMY §3). It reports what was charged.
+func (s *Swarms) Corroborate(t *Torrent, m *Member, epoch int64, n bt.Bytes) (charged amount, stored bool) {
+	stored = true
+	s.withDownload(DownloadKey{m.ID, t.ID}, func(sh *shard, drec uint32, d *download) {
+		before := s.p.billable(t, d.taken())
+		d.extra = addMetered(d.extra, n)
+		billed := s.p.billable(t, d.taken()) - before
+		price := d.quote
+		if d.quoteMs == 0 {
+			price = t.Price()
+		}
+		charged = d.bill(billed, price)
+		m.Wallet.draw(d, charged)
+		u := use{epoch: epoch, billed: billed, charge: charged}
+		sh.addUsage(DownloadKey{m.ID, t.ID}, u)
+		sh.touchDownload(drec, d)
+		stored = sh.write(s.journal, appendUses(sh.downloadRecord(d), []use{u}))
+	})
+	return charged, stored
+}
+
+// SetStanding says how well the member's claim to hold the torrent stands: 0 unproven, else 1 to
+// Tiers, the best named most (PROTOCOLS §1).
+func (s *Swarms) SetStanding(t bt.TorrentID, m bt.MemberID, tier int) {
 	sh := s.shard(t)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if proven {
-		sh.swarm(t).proven[m] = true
-	} else if sw := sh.swarms[t]; sw != nil {
-		delete(sw.proven, m)
+	sw := sh.swarm(t)
+	if int(sw.standing[m]) == tier {
+		return
+	}
+	if sw.standing == nil {
+		sw.standing = make(map[bt.MemberID]uint8)
+	}
+	if sw.standing[m] = uint8(min(max(tier, 0), Tiers)); tier <= 0 {
+		delete(sw.standing, m)
+	}
+	head, _ := sh.index.find(&sh.peers, m, t)
+	for rec := head; rec != 0; {
+		p := sh.peers.at(rec)
+		if c := p.class(); c != notListed && p.isSeeding() {
+			sh.list(sw, rec, p, sw.seederClass(m))
+		}
+		rec = p.next
 	}
 }
 
 // Scrape counts a torrent's peers and the downloads ever completed (BEP 48).
-func (s *Swarms) Scrape(now time.Time, t bt.TorrentID) (complete, downloaded, incomplete int) {
+func (s *Swarms) Scrape(t bt.TorrentID) bt.ScrapeEntry {
 	sh := s.shard(t)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sw := sh.swarms[t]
+	sw := sh.known(t)
 	if sw == nil {
-		return 0, 0, 0
+		return bt.ScrapeEntry{}
 	}
-	complete, incomplete = sw.count(&s.p, ms(now))
-	return complete, sw.snatched, incomplete
+	return bt.ScrapeEntry{Complete: sw.complete(), Downloaded: sw.snatched, Incomplete: sw.incomplete(), Downloaders: sw.incomplete() - sw.paused}
 }
 
-// Download returns what the meter knows of a download.
-func (s *Swarms) Download(k DownloadKey) (DownloadRow, bool) {
-	sh := s.shard(k.Torrent)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sw := sh.swarms[k.Torrent]; sw != nil {
-		if d := sw.downloads[k.Member]; d != nil {
-			return d.DownloadRow, true
-		}
-	}
-	return DownloadRow{}, false
-}
-
-// Forget drops a withdrawn torrent and its reservations. What is not flushed yet still will be.
-func (s *Swarms) Forget(t bt.TorrentID) {
-	sh := s.shard(t)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sw := sh.swarms[t]
-	if sw == nil {
-		return
-	}
-	for _, d := range sw.downloads {
-		if d.Reserved == 0 {
-			continue
-		}
-		if d.wallet != nil {
-			d.wallet.hold(-d.Reserved)
-		}
-		d.Reserved = 0
-		sh.touchDownload(d, 0)
-	}
-	delete(sh.swarms, t)
-}
-
-// Summaries returns every torrent with somebody present, ordered by torrent; peers by member.
-func (s *Swarms) Summaries(now time.Time) []Summary {
-	var out []Summary
+// Leechers calls f for every torrent that somebody is fetching now, under no lock, with a slice
+// that is used again.
+func (s *Swarms) Leechers(now time.Time, f func(bt.TorrentID, []Leecher)) {
+	nowMs := ms(now)
+	var out []Leecher
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.mu.Lock()
-		for id, sw := range sh.swarms {
-			if sum := sw.summary(&s.p, id, ms(now)); len(sum.Leechers)+len(sum.Seeders) > 0 {
-				out = append(out, sum)
+		for k := 0; ; k++ {
+			sh.mu.Lock()
+			if k >= len(sh.swarms) {
+				sh.mu.Unlock()
+				break
+			}
+			out = out[:0]
+			if sw := sh.swarms[k]; sw != nil {
+				out = sh.leechers(out, &s.p, sw, nowMs)
+			}
+			sh.mu.Unlock()
+			if len(out) > 0 {
+				f(bt.TorrentID(k*Shards+i), out)
 			}
 		}
-		sh.mu.Unlock()
 	}
-	slices.SortFunc(out, func(a, b Summary) int { return cmp.Compare(a.Torrent, b.Torrent) })
+}
+
+func (sh *shard) leechers(out []Leecher, p *Params, sw *swarm, nowMs int64) []Leecher {
+	at := map[uint32]int{} // downloads with several sessions
+	for _, class := range [...]int{classLeech, classBroke} {
+		for _, rec := range sw.sets[class].recs {
+			x := sh.peers.at(rec)
+			if x.is(statePaused) {
+				continue
+			}
+			if i, ok := at[x.download]; ok {
+				out[i].Left = max(out[i].Left, x.leftBytes())
+				continue
+			}
+			if sh.downloads.at(x.download).sessions > 1 {
+				at[x.download] = len(out)
+			}
+			r := sh.recent[x.download]
+			out = append(out, Leecher{Member: x.member, Left: x.leftBytes(), BilledRecent: r.sum(p, nowMs)})
+		}
+	}
 	return out
 }
 
-func (sw *swarm) summary(p *Params, id bt.TorrentID, nowMs int64) Summary {
-	sum := Summary{Torrent: id}
-	left := make(map[*download]bt.Bytes)
-	for _, x := range sw.live {
-		switch {
-		case x.refused || !x.present(p, nowMs):
-		case x.seeding():
-			sum.Seeders = append(sum.Seeders, Seeder{
-				SessionKey: x.SessionKey, Addr: x.Addr, Since: time.UnixMilli(x.SeedingMs), Last: time.UnixMilli(x.seenMs),
-				Proven: sw.proven[x.Member], Network: x.network,
-			})
-		default:
-			left[x.d] = max(left[x.d], x.Left)
+// Seeders calls f, under no lock, with the listed seeders of whole shards from one on: of at least
+// so many shards, and of more until there were n. It returns the shard to go on with; 0 after the
+// last.
+func (s *Swarms) Seeders(from, shards, n int, f func([]Seeder)) (next int) {
+	var out []Seeder
+	for i := from; i < Shards; i++ {
+		sh := &s.shards[i]
+		out = out[:0]
+		sh.mu.Lock()
+		for rec := uint32(1); rec < sh.peers.used; rec++ {
+			if p := sh.peers.at(rec); p.class() >= classBest && p.class() <= classNew {
+				out = append(out, Seeder{SessionKey: SessionKey{p.member, p.torrent, p.id}, Addr: sh.addrPort(rec, p),
+					Since: time.UnixMilli(p.seedingMs()), Last: time.UnixMilli(p.seenMs())})
+			}
+		}
+		sh.mu.Unlock()
+		if len(out) > 0 {
+			f(out)
+		}
+		if n, shards = n-len(out), shards-1; n <= 0 && shards <= 0 {
+			return (i + 1) % Shards
 		}
 	}
-	for d, n := range left {
-		sum.Leechers = append(sum.Leechers, Leecher{Member: d.Member, Left: n, BilledRecent: d.recent.sum(p, nowMs)})
-	}
-	slices.SortFunc(sum.Leechers, func(a, b Leecher) int { return cmp.Compare(a.Member, b.Member) })
-	slices.SortFunc(sum.Seeders, func(a, b Seeder) int {
-		return cmp.Or(cmp.Compare(a.Member, b.Member), bytes.Compare(a.PeerID[:], b.PeerID[:]))
-	})
-	return sum
+	return 0
 }

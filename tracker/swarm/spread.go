@@ -80,20 +80,28 @@ func split(total int64, weights []part) []part {
 	return out
 }
 
-// presence returns the part of s inside each epoch; time before the first listed is cut off.
-func presence(epochs []Epoch, s span, visit func(epoch, from, to int64)) {
+// single returns the epoch that takes everything of s, in the common case that it lies within one
+// that may be charged.
+func single(epochs []Epoch, s span) (int64, bool) {
 	if len(epochs) == 0 {
-		visit(0, s.from, s.to)
-		return
+		return 0, true
 	}
+	last := epochs[len(epochs)-1]
+	return last.Number, last.Charges && (len(epochs) == 1 || s.from >= last.StartMs)
+}
+
+// presence returns the part of s inside an epoch, cut off at its ends; of a span that lies outside,
+// the nearest moment.
+func presence(epochs []Epoch, number int64, s span) (from, to int64) {
+	from, to = s.from, s.to
 	for i, e := range epochs {
-		if overlap(epochs, i, s) == 0 {
+		if e.Number != number {
 			continue
 		}
-		from, to := max(s.from, e.StartMs), s.to
+		from, to = max(from, e.StartMs), max(to, e.StartMs)
 		if i+1 < len(epochs) {
-			to = min(to, epochs[i+1].StartMs)
+			from, to = min(from, epochs[i+1].StartMs), min(to, epochs[i+1].StartMs)
 		}
-		visit(e.Number, from, max(from, to))
 	}
+	return from, max(from, to)
 }

@@ -2,7 +2,6 @@ package swarm
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,27 +47,58 @@ type Member struct {
 	MaxPrice tokens.Amount // utok per GiB that the member consents to; 0: the default of ECONOMY §4
 }
 
-// shardCount spreads torrents over locks; a power of two.
-const shardCount = 256
+// Journal keeps records for a killed process. Append copies the record and may be called from many
+// goroutines; positions only grow.
+type Journal interface {
+	Append(rec []byte) (pos int64, err error)
+	Next() int64 // the position of the next record
+}
+
+// Shards is over how many locks torrents are spread. It is part of what is stored (a batch says
+// which shards it holds): a power of two that does not change.
+const Shards = 256
 
 // Swarms is the state machine. Its methods may be called from many goroutines.
 type Swarms struct {
-	p      Params
-	epochs atomic.Pointer[[]Epoch]
-	batch  atomic.Int64 // number of the last batch
-	shards [shardCount]shard
+	p       Params
+	wallets func(bt.MemberID) *Wallet
+	journal Journal
+	bootMs  int64 // when rows were loaded: silence before that is ours
+	epochs  atomic.Pointer[[]Epoch]
+	batch   atomic.Int64 // number of the last batch
+	cursor  int          // shard at which the next Collect begins
+	arena   arena
+	shards  [Shards]shard
 }
 
-// shard owns the torrents whose number it divides into, and what of them is not flushed yet.
-// Dirty rows hang on the shard, not on the swarm, so that forgetting a torrent loses no charge.
+// shard owns the torrents whose number leaves it as remainder, and what of them is not flushed yet.
 type shard struct {
 	mu        sync.Mutex
-	swarms    map[bt.TorrentID]*swarm
-	sessions  []*session // dirty
-	downloads []*download
-	usage     map[usageKey]*UsageRow
-	intros    map[introKey]int64
-	picks     []pick // scratch of choose
+	swarms    []*swarm // by torrent number / Shards
+	peers     pool[peer]
+	downloads pool[download]
+	filters   pool[[introBytes]byte]
+	index     index
+	free      uint32 // first free peer record
+	addrs6    map[uint32]addr6
+	recent    map[uint32]recent // by download: bytes billed lately
+
+	dirtyPeers     []uint32
+	dirtyDownloads []uint32
+	gone           []SessionRow // keys of sessions that were forgotten
+	usage          map[usageKey]use
+	pending        int64 // position of the first journal record that no batch holds; negative: none
+
+	skipped bool  // boot: records were left out; the next batch says so, or a later boot would apply them
+	gap     int64 // a record is missing in the journal: see write; 0: none
+
+	stored int64                  // boot: records below this position are in the loaded rows
+	loaded map[DownloadKey]uint32 // boot: downloads by key, until their sessions are there
+
+	rec   []byte   // scratch: a journal record
+	uses  []use    // scratch: what an announce adds to usage
+	runs  []run    // scratch: the places a reply takes
+	named []uint32 // scratch: the peers it names
 }
 
 type usageKey struct {
@@ -76,64 +106,31 @@ type usageKey struct {
 	DownloadKey
 }
 
-type introKey struct {
-	torrent bt.TorrentID
-	a, b    bt.MemberID
-}
-
-type sessionKey struct {
-	member bt.MemberID
-	peer   bt.PeerID
-}
-
 // swarm is one torrent.
 type swarm struct {
-	sessions  map[sessionKey]*session
-	live      []*session // announced, not stopped, not expired
-	downloads map[bt.MemberID]*download
-	proven    map[bt.MemberID]bool
-	snatched  int // downloads that were completed
+	sets     [classCount]set
+	standing map[bt.MemberID]uint8 // tiers of proven seeders
+	snatched int                   // downloads that were completed
+	paused   int                   // listed partial seeds
+	peers6   int                   // listed peers with an IPv6 address
+	version  uint32                // grows with every change of the sets
 }
 
-// session is one peer session and what is not stored of it.
-type session struct {
-	SessionRow
-	d         *download
-	seenMs    int64 // last announce of any kind
-	addrs     [2]netip.AddrPort
-	addrMs    [2]int64 // when each was last announced from: IPv4, IPv6
-	network   netip.Prefix
-	hash      uint64
-	mixMs     int64 // seed of the peer list; moves when a new one is due
-	livePos   int   // index in swarm.live; -1: not there
-	funded    bool  // passed the gate and the reservation
-	refused   bool  // the gate refused it: not told to anyone
-	dirty     bool
-	forgotten bool
-}
-
-// download is one member's download and what is not stored of it.
-type download struct {
-	DownloadRow
-	wallet   *Wallet
-	sessions int
-	recent   recent
-	snatched bool
-	dirty    bool
-}
-
-// New returns empty swarms. It panics on parameters that Validate refuses.
-func New(p Params) *Swarms {
+// New returns empty swarms. wallets finds a member's wallet, nil if there is no such member; it
+// must return the same wallet as long as the server runs. New panics on parameters that Validate
+// refuses.
+func New(p Params, wallets func(bt.MemberID) *Wallet) *Swarms {
 	if err := p.Validate(); err != nil {
 		panic("swarm: " + err.Error())
 	}
-	s := &Swarms{p: p}
+	s := &Swarms{p: p, wallets: wallets}
 	s.epochs.Store(new([]Epoch))
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.swarms = make(map[bt.TorrentID]*swarm)
-		sh.usage = make(map[usageKey]*UsageRow)
-		sh.intros = make(map[introKey]int64)
+		sh.peers.arena, sh.downloads.arena, sh.filters.arena = &s.arena, &s.arena, &s.arena
+		sh.addrs6, sh.recent = make(map[uint32]addr6), make(map[uint32]recent)
+		sh.usage = make(map[usageKey]use)
+		sh.pending = -1
 	}
 	return s
 }
@@ -141,110 +138,161 @@ func New(p Params) *Swarms {
 // Params returns the rules in force.
 func (s *Swarms) Params() Params { return s.p }
 
-// SetEpochs replaces the epochs into which usage is sorted: ascending, the last one open.
+// SetJournal has every change of marks, money and introductions recorded from now on.
+func (s *Swarms) SetJournal(j Journal) { s.journal = j }
+
+// maxEpochs bounds into how many epochs one announce is spread, and so its journal record: time
+// before the first belongs to it.
+const maxEpochs = 16
+
+// SetEpochs replaces the epochs into which usage is sorted: ascending, the last one open. Of more
+// than maxEpochs the last ones count.
 func (s *Swarms) SetEpochs(e []Epoch) {
+	e = e[max(0, len(e)-maxEpochs):]
 	e = append([]Epoch(nil), e...)
 	s.epochs.Store(&e)
 }
 
-func (s *Swarms) shard(t bt.TorrentID) *shard { return &s.shards[t%shardCount] }
+func (s *Swarms) shard(t bt.TorrentID) *shard { return &s.shards[t%Shards] }
 
+// swarm finds a torrent's swarm or makes an empty one.
 func (sh *shard) swarm(t bt.TorrentID) *swarm {
-	sw := sh.swarms[t]
-	if sw == nil {
-		sw = &swarm{
-			sessions:  make(map[sessionKey]*session),
-			downloads: make(map[bt.MemberID]*download),
-			proven:    make(map[bt.MemberID]bool),
+	i := int(t / Shards)
+	if i >= len(sh.swarms) {
+		sh.swarms = append(sh.swarms, make([]*swarm, i+1-len(sh.swarms))...)
+	}
+	if sh.swarms[i] == nil {
+		sh.swarms[i] = new(swarm)
+	}
+	return sh.swarms[i]
+}
+
+// known returns a torrent's swarm, nil if there never was one.
+func (sh *shard) known(t bt.TorrentID) *swarm {
+	if i := int(t / Shards); i < len(sh.swarms) {
+		return sh.swarms[i]
+	}
+	return nil
+}
+
+// newPeer takes a free record or makes one.
+func (sh *shard) newPeer() (uint32, *peer) {
+	rec := sh.free
+	if rec == 0 {
+		rec = sh.peers.grow()
+	} else {
+		sh.free = sh.peers.at(rec).next
+	}
+	p := sh.peers.at(rec)
+	*p = peer{up: stateUsed}
+	return rec, p
+}
+
+func (sh *shard) touchPeer(rec uint32, p *peer) {
+	if !p.is(stateDirty) {
+		p.set(stateDirty, true)
+		sh.dirtyPeers = append(sh.dirtyPeers, rec)
+	}
+}
+
+func (sh *shard) touchDownload(rec uint32, d *download) {
+	if !d.is(downDirty) {
+		d.state |= downDirty
+		sh.dirtyDownloads = append(sh.dirtyDownloads, rec)
+	}
+}
+
+// list puts the peer into the set where it belongs now, or into none.
+func (sh *shard) list(sw *swarm, rec uint32, p *peer, class int) {
+	old := p.class()
+	if old == class {
+		if class != notListed {
+			sw.sets[class].pack(p.pos, p)
 		}
-		sh.swarms[t] = sw
-	}
-	return sw
-}
-
-func (sh *shard) touchSession(s *session, nowMs int64) {
-	s.Seq = max(s.Seq+1, nowMs) // survives a row that was forgotten here and not in the store
-	if !s.dirty {
-		s.dirty = true
-		sh.sessions = append(sh.sessions, s)
-	}
-}
-
-func (sh *shard) touchDownload(d *download, nowMs int64) {
-	d.Seq = max(d.Seq+1, nowMs)
-	if !d.dirty {
-		d.dirty = true
-		sh.downloads = append(sh.downloads, d)
-	}
-}
-
-func (sh *shard) usageRow(epoch int64, k DownloadKey) *UsageRow {
-	key := usageKey{epoch, k}
-	u := sh.usage[key]
-	if u == nil {
-		u = &UsageRow{Epoch: epoch, DownloadKey: k}
-		sh.usage[key] = u
-	}
-	return u
-}
-
-func (s *session) key() sessionKey { return sessionKey{s.Member, s.PeerID} }
-
-func (s *session) seeding() bool { return s.Left == 0 }
-
-// present reports whether the session counts as part of the swarm at now.
-func (s *session) present(p *Params, nowMs int64) bool {
-	return !s.Stopped && nowMs-s.seenMs <= p.timeout(s.seeding()).Milliseconds()
-}
-
-func (sw *swarm) enter(s *session) {
-	if s.livePos < 0 {
-		s.livePos = len(sw.live)
-		sw.live = append(sw.live, s)
-	}
-}
-
-func (sw *swarm) leave(s *session) {
-	if s.livePos < 0 {
 		return
 	}
-	last := len(sw.live) - 1
-	sw.live[s.livePos] = sw.live[last]
-	sw.live[s.livePos].livePos = s.livePos
-	sw.live[last] = nil
-	sw.live = sw.live[:last]
-	s.livePos = -1
+	sw.version++
+	if old != notListed {
+		sw.sets[old].leave(p.pos, &sh.peers)
+		sw.count(p, -1)
+	}
+	if p.setClass(class); class != notListed {
+		p.pos = sw.sets[class].enter(sh.peers.arena, rec, p)
+		sw.count(p, +1)
+	}
 }
 
-func (sw *swarm) forgetSession(s *session) {
-	sw.leave(s)
-	s.d.sessions--
-	delete(sw.sessions, s.key())
+// count keeps how many listed peers have a property that replies ask for. The property must not
+// change while the peer is listed but by amend.
+func (sw *swarm) count(p *peer, by int) {
+	if p.is(stateHas6) {
+		sw.peers6 += by
+	}
+	if p.is(statePaused) {
+		sw.paused += by
+	}
 }
 
-// evict forgets the member's session that has been silent longest.
-func (sw *swarm) evict(m bt.MemberID) {
-	var oldest *session
-	for _, s := range sw.sessions {
-		if s.Member == m && (oldest == nil || s.seenMs < oldest.seenMs ||
-			s.seenMs == oldest.seenMs && string(s.PeerID[:]) < string(oldest.PeerID[:])) {
-			oldest = s
+// amend changes a property that count looks at.
+func (sw *swarm) amend(p *peer, state uint64, on bool) {
+	if p.is(state) == on {
+		return
+	}
+	if p.class() != notListed {
+		sw.count(p, -1)
+		defer sw.count(p, +1)
+	}
+	p.set(state, on)
+}
+
+// forget gives a session's record back. The last session of a member who fetched something stays:
+// it leads to the download.
+func (sh *shard) forget(rec uint32) {
+	p := sh.peers.at(rec)
+	head, place := sh.index.find(&sh.peers, p.member, p.torrent)
+	if head == rec && p.next == 0 && p.download != 0 {
+		return
+	}
+	sh.list(sh.swarm(p.torrent), rec, p, notListed)
+	sh.gone = append(sh.gone, SessionRow{SessionKey: SessionKey{p.member, p.torrent, p.id}, Forgotten: true})
+	if p.is(stateDirty) {
+		for i, r := range sh.dirtyPeers {
+			if r == rec {
+				sh.dirtyPeers[i] = 0 // record 0 is nobody's
+			}
 		}
 	}
-	if oldest != nil {
-		sw.forgetSession(oldest)
+	switch {
+	case head != rec:
+		before := sh.peers.at(head)
+		for before.next != rec {
+			before = sh.peers.at(before.next)
+		}
+		before.next = p.next
+	case p.next != 0:
+		sh.index.slots[place] = p.next
+	default:
+		sh.index.remove(&sh.peers, place)
 	}
+	if p.download != 0 {
+		sh.downloads.at(p.download).sessions--
+	}
+	delete(sh.addrs6, rec)
+	*p = peer{next: sh.free}
+	sh.free = rec
 }
 
-// family is 0 for IPv4 and 1 for IPv6.
-func family(a netip.Addr) int {
-	if a.Is4() {
-		return 0
+// present reports whether the session counts as part of the swarm at now. Silence while no server
+// ran to hear anything counts for nothing.
+func (s *Swarms) present(p *peer, nowMs int64) bool {
+	heard := p.seenMs()
+	if p.class() != notListed {
+		heard = max(heard, s.bootMs)
 	}
-	return 1
+	return !p.is(stateStopped) && nowMs-heard <= s.p.timeoutOf(p)
 }
 
-func hashPeer(m bt.MemberID, p bt.PeerID) uint64 {
+func hashPeer(m bt.MemberID, p *bt.PeerID) uint64 {
 	h := mix(uint64(m) + 1)
 	h = mix(h ^ binary.LittleEndian.Uint64(p[0:8]))
 	h = mix(h ^ binary.LittleEndian.Uint64(p[8:16]))
@@ -257,37 +305,6 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
-}
-
-// maxBuckets bounds the demand window's resolution.
-const maxBuckets = 64
-
-// recent sums billed bytes over the demand window in buckets of Params.SummaryBucket.
-type recent struct {
-	buckets [maxBuckets]struct {
-		at int64
-		n  bt.Bytes
-	}
-}
-
-func (r *recent) add(p *Params, nowMs int64, n bt.Bytes) {
-	at := nowMs / p.SummaryBucket.Milliseconds()
-	b := &r.buckets[at%maxBuckets]
-	if b.at != at {
-		b.at, b.n = at, 0
-	}
-	b.n += n
-}
-
-func (r *recent) sum(p *Params, nowMs int64) (n bt.Bytes) {
-	newest := nowMs / p.SummaryBucket.Milliseconds()
-	oldest := newest - int64(p.DemandWindow/p.SummaryBucket) + 1
-	for _, b := range r.buckets {
-		if b.at >= oldest && b.at <= newest {
-			n += b.n
-		}
-	}
-	return n
 }
 
 func ms(t time.Time) int64 { return t.UnixMilli() }

@@ -65,6 +65,14 @@ func (w *Wallet) Replace(old, want tokens.Amount) (free tokens.Amount, ok bool) 
 	return free, true
 }
 
+// draw books a charge that the next flush will carry and takes it out of the download's
+// reservation as far as that goes.
+func (w *Wallet) draw(d *download, amount tokens.Amount) {
+	held := min(amount, d.reserved)
+	d.reserved -= held
+	w.charge(amount, held)
+}
+
 // charge books a charge that the next flush will carry and takes it out of the reservation.
 func (w *Wallet) charge(amount, fromReserved tokens.Amount) {
 	w.mu.Lock()

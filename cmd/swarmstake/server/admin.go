@@ -24,6 +24,8 @@ const (
 	socketName    = "admin.sock"
 	adminTokenTTL = 365 * 24 * time.Hour
 	maxAdminBody  = 64 << 10
+	// maxAdminAnswer fits a list of tracker.MaxClientRules rules.
+	maxAdminAnswer = 2 << 20
 )
 
 // AddMember asks for an account with granted tokens.
@@ -57,10 +59,16 @@ func utok(a tokens.Amount) string { return fmt.Sprint(int64(a)) }
 // Administer carries out req through the server that uses conf.Data, or, if none runs, in the
 // database itself.
 func Administer(ctx context.Context, conf Config, req AddMember) (json.RawMessage, error) {
+	return administer(ctx, conf, "/members", req, func(ctx context.Context, st *store.Store) (any, error) { return addMember(ctx, st, req) })
+}
+
+// administer sends req to a path of the running server's socket, or, if none runs, does alone on
+// the database itself. Either gives the same JSON.
+func administer(ctx context.Context, conf Config, path string, req any, alone func(context.Context, *store.Store) (any, error)) (json.RawMessage, error) {
 	if err := ensureDir(conf.Data); err != nil {
 		return nil, err
 	}
-	answer, err := overSocket(ctx, filepath.Join(conf.Data, socketName), req)
+	answer, err := overSocket(ctx, filepath.Join(conf.Data, socketName), path, req)
 	if !errors.Is(err, errNoServer) {
 		return answer, err
 	}
@@ -73,28 +81,28 @@ func Administer(ctx context.Context, conf Config, req AddMember) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
-	added, err := addMember(ctx, st, req)
+	done, err := alone(ctx, st)
 	if err := errors.Join(err, st.Close()); err != nil {
 		return nil, err
 	}
-	return json.Marshal(added)
+	return json.Marshal(done)
 }
 
 var errNoServer = errors.New("no server is running")
 
-func overSocket(ctx context.Context, path string, req AddMember) (json.RawMessage, error) {
+func overSocket(ctx context.Context, socket, path string, req any) (json.RawMessage, error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return nil, err
 	}
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		if err != nil {
 			return nil, errNoServer
 		}
 		return conn, nil
 	}}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/members", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +111,7 @@ func overSocket(ctx context.Context, path string, req AddMember) (json.RawMessag
 		return nil, err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAdminBody))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAdminAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("ask the server: %w", err)
 	}
@@ -132,6 +140,8 @@ func addMember(ctx context.Context, st *store.Store, req AddMember) (AddedMember
 type adminServer struct {
 	http *http.Server
 	l    net.Listener
+	mux  *http.ServeMux
+	log  *slog.Logger
 }
 
 func listenAdmin(dir string, add func(context.Context, AddMember) (AddedMember, error), log *slog.Logger) (*adminServer, error) {
@@ -146,21 +156,32 @@ func listenAdmin(dir string, add func(context.Context, AddMember) (AddedMember, 
 		return nil, fmt.Errorf("protect the administrative socket: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /members", func(w http.ResponseWriter, r *http.Request) {
-		var req AddMember
+	a := &adminServer{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, l: l, mux: mux, log: log}
+	command(a, "/members", func(ctx context.Context, req AddMember) (AddedMember, error) {
+		added, err := add(ctx, req)
+		if err == nil {
+			log.Info("member added by an administrative command", "member", added.MemberID)
+		}
+		return added, err
+	})
+	return a, nil
+}
+
+// command has a path of the socket answered by do. Commands are added before run.
+func command[Req, Ans any](a *adminServer, path string, do func(context.Context, Req) (Ans, error)) {
+	a.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		var req Req
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody)).Decode(&req); err != nil {
 			http.Error(w, "malformed request", http.StatusBadRequest)
 			return
 		}
-		added, err := add(r.Context(), req)
+		answer, err := do(r.Context(), req)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 			return
 		}
-		log.Info("member added by an administrative command", "member", added.MemberID)
-		json.NewEncoder(w).Encode(added)
+		json.NewEncoder(w).Encode(answer)
 	})
-	return &adminServer{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, l: l}, nil
 }
 
 func (a *adminServer) run(ctx context.Context) error {

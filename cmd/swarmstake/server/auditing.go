@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 	"github.com/swarmstake/swarmstake/tracker/catalog"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
 const maxCachedTorrents = 64 // parsed torrent files kept for audits
@@ -24,6 +26,9 @@ type auditor struct {
 	slots  chan struct{} // audits under way
 	wg     sync.WaitGroup
 	last   time.Time // of the last accrual
+
+	cursor  int // shard of the swarms where the next round begins
+	entries int // new claims that this round may still enter
 
 	mu       sync.Mutex // guards what follows
 	heard    time.Time  // the last announce of anybody
@@ -53,12 +58,16 @@ func (a *auditor) round(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return a.start(ctx, now, claims)
+	return errors.Join(a.start(ctx, now, claims), a.look(ctx))
 }
 
 // maxAccrual bounds what one round adds, if rounds are not far apart by configuration: a pause of
 // ours proves nothing.
 const maxAccrual = time.Minute
+
+// entriesPerSlot is how many new claims one round enters for each audit that can run at a time:
+// more could not be audited before the next round anyway.
+const entriesPerSlot = 4
 
 // refreshClaims turns seeding sessions into claims: a session whose peer id a node reported
 // refreshes that node's claim, while it makes it, and says where it can be reached; any other is a
@@ -69,32 +78,62 @@ func (a *auditor) refreshClaims(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	live, err := s.liveNodeClaims(ctx)
+	rows, err := s.store.LiveClaims(ctx)
 	if err != nil {
 		return err
 	}
+	live := liveClaims(rows)
+	a.entries = entriesPerSlot * cap(a.slots)
 	var reports []store.ClaimReport
-	for _, sum := range s.swarms.Summaries(now) {
-		t, ok := s.roster.torrent(sum.Torrent)
-		if !ok || t.Withdrawn {
-			continue
-		}
-		for _, seeder := range sum.Seeders {
-			a.hear(seeder.Last)
-			node := nodes[peerKey{seeder.Member, seeder.PeerID}]
-			if node != 0 && !live[nodeTorrent{node, sum.Torrent}] {
-				continue
+	a.cursor = s.swarms.Seeders(a.cursor, s.conf.heardShards(), maxHeard, func(seeders []swarm.Seeder) {
+		for _, x := range seeders {
+			a.hear(x.Last)
+			if r, ok := a.report(ctx, x, nodes[peerKey{x.Member, x.PeerID}], live); ok {
+				reports = append(reports, r)
 			}
-			r := store.ClaimReport{Torrent: sum.Torrent, Member: seeder.Member, Node: node, PeerID: seeder.PeerID,
-				Addr: seeder.Addr, Network: seeder.Network, Bytes: t.Size, PieceLength: t.PieceBytes, SeenMs: seeder.Last.UnixMilli(), Announced: true}
-			if r.Pieces, err = a.pieces(ctx, sum.Torrent); err != nil {
-				s.log.Error("a torrent cannot be audited", "torrent", sum.Torrent, "error", err) // the others can
-				break
-			}
-			reports = append(reports, r)
 		}
-	}
+	})
 	return s.store.PutClaims(ctx, reports)
+}
+
+// maxHeard is of how many seeders one round takes note at least, if there are so many; the next one
+// goes on from there.
+const maxHeard = 2000
+
+// heardShards is of how many shards one round takes note at least, so that all are heard within a
+// quarter of the time in which claims lapse.
+func (c Config) heardShards() int {
+	rounds := max(1, int(c.Availability.ClaimLapse/4/c.Server.AuditInterval))
+	return (swarm.Shards + rounds - 1) / rounds
+}
+
+// report is what a seeder's announces say about its claim. Standing claims are refreshed when half
+// the time until they lapse is over, and new ones entered as far as audits keep up with them.
+func (a *auditor) report(ctx context.Context, x swarm.Seeder, node bt.NodeID, live map[claimant]liveClaim) (r store.ClaimReport, ok bool) {
+	s := a.server
+	t, ok := s.roster.torrent(x.Torrent)
+	if !ok || t.Withdrawn {
+		return r, false
+	}
+	known, entered := live[claimant{x.Member, node, x.Torrent}]
+	if node != 0 && !entered {
+		return r, false // not reported, or withdrawn: only the node's own word puts its collateral at stake
+	}
+	fresh := known.addr == x.Addr && known.peer == x.PeerID && x.Last.UnixMilli()-known.seenMs < s.conf.Availability.ClaimLapse.Milliseconds()/4
+	if entered && fresh || !entered && a.entries <= 0 {
+		return r, false
+	}
+	r = store.ClaimReport{Torrent: x.Torrent, Member: x.Member, Node: node, PeerID: x.PeerID, Addr: x.Addr, Network: bt.Network(x.Addr.Addr()),
+		Bytes: t.Size, PieceLength: t.PieceBytes, SeenMs: x.Last.UnixMilli(), Announced: true}
+	var err error
+	if r.Pieces, err = a.pieces(ctx, x.Torrent); err != nil {
+		s.log.Error("a torrent cannot be audited", "torrent", x.Torrent, "error", err) // the others can
+		return r, false
+	}
+	if !entered {
+		a.entries--
+	}
+	return r, true
 }
 
 type peerKey struct {
@@ -115,20 +154,26 @@ func (s *Server) nodePeers(ctx context.Context) (map[peerKey]bt.NodeID, error) {
 	return out, nil
 }
 
-type nodeTorrent struct {
+// claimant is who claims what.
+type claimant struct {
+	member  bt.MemberID
 	node    bt.NodeID
 	torrent bt.TorrentID
 }
 
-func (s *Server) liveNodeClaims(ctx context.Context) (map[nodeTorrent]bool, error) {
-	claims, err := s.store.LiveClaims(ctx)
-	out := map[nodeTorrent]bool{}
-	for _, c := range claims {
-		if c.Node != 0 {
-			out[nodeTorrent{c.Node, c.Torrent}] = true
-		}
+// liveClaim is what decides whether an announce is news about a claim.
+type liveClaim struct {
+	seenMs int64
+	addr   netip.AddrPort
+	peer   bt.PeerID
+}
+
+func liveClaims(rows []store.ClaimRow) map[claimant]liveClaim {
+	out := make(map[claimant]liveClaim, len(rows))
+	for _, c := range rows {
+		out[claimant{c.Member, c.Node, c.Torrent}] = liveClaim{c.SeenMs, c.Addr, c.PeerID}
 	}
-	return out, err
+	return out
 }
 
 func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRow) error {
@@ -150,10 +195,7 @@ func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRo
 		return nil
 	}
 	if err := s.store.BeginAudits(ctx, s.conf.Availability, begun); err != nil {
-		for range begun {
-			<-a.slots
-		}
-		return err
+		return errors.Join(err, a.freeSlots(len(begun)))
 	}
 	for _, audit := range due {
 		a.wg.Add(1)
@@ -176,6 +218,14 @@ func (a *auditor) takeSlots(n int) int {
 		}
 	}
 	return n
+}
+
+// freeSlots gives slots back; it returns nil, for errors.Join.
+func (a *auditor) freeSlots(n int) error {
+	for range n {
+		<-a.slots
+	}
+	return nil
 }
 
 func (a *auditor) carryOut(ctx context.Context, audit availability.Audit, c availability.Claim) {
@@ -227,6 +277,46 @@ func (a *auditor) hear(at time.Time) {
 	defer a.mu.Unlock()
 	if at.After(a.heard) {
 		a.heard = at
+	}
+}
+
+// look asks leechers whose left fell by more than they admitted which pieces they have, with the
+// slots that audits leave free. The attempt is recorded before the dial.
+func (a *auditor) look(ctx context.Context) error {
+	s := a.server
+	suspects, err := s.store.Suspicious(ctx, s.conf.Tracker.TolerancePPM, max(1, cap(a.slots)/4))
+	if err != nil {
+		return fmt.Errorf("look for hidden downloads: %w", err)
+	}
+	for _, x := range suspects {
+		if a.takeSlots(1) == 0 {
+			break
+		}
+		if err := s.store.PutView(ctx, store.View{Torrent: x.Torrent, Member: x.Member, Addr: x.Addr}); err != nil {
+			return errors.Join(err, a.freeSlots(1))
+		}
+		a.wg.Add(1)
+		go func() {
+			defer a.wg.Done()
+			defer a.freeSlots(1)
+			a.view(ctx, x)
+		}()
+	}
+	return nil
+}
+
+func (a *auditor) view(ctx context.Context, x store.Suspicion) {
+	t, err := a.torrent(ctx, x.Torrent)
+	if err == nil {
+		v := a.prober.View(ctx, probe.ViewRequest{Addr: x.Addr, InfoHash: t.InfoHash, NumPieces: t.NumPieces(), PieceSize: t.PieceSize})
+		a.server.log.Debug("looked at a leecher", "member", x.Member, "torrent", x.Torrent, "seen", v.Seen, "reason", v.Reason)
+		if !v.Seen {
+			return
+		}
+		err = a.server.store.PutView(context.WithoutCancel(ctx), store.View{Torrent: x.Torrent, Member: x.Member, Addr: x.Addr, Seen: true, Have: v.Bytes})
+	}
+	if err != nil {
+		a.server.log.Error("a look at a leecher was lost", "member", x.Member, "torrent", x.Torrent, "error", err)
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/settle"
+	"github.com/swarmstake/swarmstake/tracker"
+	"github.com/swarmstake/swarmstake/tracker/front"
+	"github.com/swarmstake/swarmstake/tracker/limit"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
@@ -37,6 +40,7 @@ type Config struct {
 	TrustedProxies []string
 
 	Server       Timing
+	Limits       Limits
 	Tracker      swarm.Params
 	Surge        surge.Params
 	Settle       settle.Params
@@ -54,6 +58,22 @@ type Timing struct {
 	EpochLength     time.Duration
 	SettlementDelay time.Duration // from an epoch's end to its settlement
 	GenesisTreasury int64         // utok minted into the treasury with a new database
+	Journal         bool          // false: announces are answered before anything is kept of them; for measurements only
+	JournalBytes    int64         // disk space the meter's journal may take
+}
+
+// Limits bound requests and connections (SECURITY 20, 26). With dev, loopback and private addresses
+// have none.
+type Limits struct {
+	KeyInterval     time.Duration // sustained, one announce of a member's key for a torrent
+	KeyBurst        int
+	NetworkInterval time.Duration // sustained, one announce or scrape from a /24 or /48
+	NetworkBurst    int
+	WrongInterval   time.Duration // sustained, one unknown announce key from an address
+	WrongBurst      int
+	Buckets         int // keys, networks and addresses remembered
+	Connections     int // open at once; 0: as many as descriptors allow
+	PerAddress      int // of them from one address
 }
 
 // Probe bounds the audits' traffic.
@@ -68,12 +88,28 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Name: "Swarmstake",
 		Server: Timing{FlushInterval: 250 * time.Millisecond, AuditInterval: 5 * time.Second, HistoryInterval: time.Minute,
-			ReportInterval: 5 * time.Minute, EpochLength: time.Hour, SettlementDelay: 45 * time.Minute},
+			ReportInterval: 5 * time.Minute, EpochLength: time.Hour, SettlementDelay: 45 * time.Minute, Journal: true, JournalBytes: 4 << 30},
+		Limits:  defaultLimits(),
 		Tracker: swarm.DefaultParams(), Surge: surge.DefaultParams(), Settle: settle.DefaultParams(),
 		Availability: availability.DefaultParams(), Probe: Probe{Concurrency: 16, Budget: 45 * time.Second},
 		Economy: store.DefaultEconomy(),
 	}
 }
+
+func defaultLimits() Limits {
+	l := tracker.DefaultLimits()
+	return Limits{KeyInterval: l.Key.Per, KeyBurst: l.Key.Burst, NetworkInterval: l.Network.Per, NetworkBurst: l.Network.Burst,
+		WrongInterval: l.Wrong.Per, WrongBurst: l.Wrong.Burst, Buckets: l.Entries, PerAddress: front.DefaultMaxPerAddr}
+}
+
+func (c Config) limits(seed uint64) tracker.Limits {
+	l := c.Limits
+	return tracker.Limits{Key: limit.Rate{Per: l.KeyInterval, Burst: l.KeyBurst}, Network: limit.Rate{Per: l.NetworkInterval, Burst: l.NetworkBurst},
+		Wrong: limit.Rate{Per: l.WrongInterval, Burst: l.WrongBurst}, Entries: l.Buckets, Seed: seed, Exempt: c.exempt}
+}
+
+// exempt reports whether limits per address do not hold for a.
+func (c Config) exempt(a netip.Addr) bool { return c.Dev && (a.IsLoopback() || a.IsPrivate()) }
 
 // EnvPrefix begins the names of environment variables that set configuration keys.
 const EnvPrefix = "SWARMSTAKE_"
@@ -164,6 +200,15 @@ func (c Config) Validate() error {
 			return fmt.Errorf("configuration: %s = %s: must be longer than 0", name, d)
 		}
 	}
+	if t.JournalBytes < minJournal {
+		return fmt.Errorf("configuration: server.journal_bytes = %d: at least %d", t.JournalBytes, minJournal)
+	}
+	for name, n := range map[string]int{"key_burst": c.Limits.KeyBurst, "network_burst": c.Limits.NetworkBurst, "wrong_burst": c.Limits.WrongBurst,
+		"buckets": c.Limits.Buckets, "per_address": c.Limits.PerAddress} {
+		if n < 1 || n > limit.MaxEntries {
+			return fmt.Errorf("configuration: limits.%s = %d: 1 to %d", name, n, limit.MaxEntries)
+		}
+	}
 	if c.Probe.Concurrency < 1 || c.Probe.Concurrency > 1000 {
 		return fmt.Errorf("configuration: probe.concurrency = %d: 1 to 1000", c.Probe.Concurrency)
 	}
@@ -188,6 +233,9 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// minJournal is the least space for a journal: two segments and a spare.
+const minJournal = 256 << 20
 
 func checkURL(u string) error {
 	if u != "" && !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {

@@ -7,42 +7,50 @@ import (
 	"time"
 
 	"github.com/swarmstake/swarmstake/store"
-	"github.com/swarmstake/swarmstake/tracker"
+	"github.com/swarmstake/swarmstake/tracker/journal"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
-// flusher writes the meter to the store: at least every interval, and at once when an announce
-// waits for its transition to be durable. Announces that wait together share one commit.
+// flusher writes the meter to the store, in rounds over all shards. Nobody waits for it but those
+// who need the ledger to be up to date: what is not written yet is in the journal. After each batch
+// it rests for a multiple of the batch's length, so that under load rows are written less often, and
+// several changes of one row at once, rather than announces answered slower.
 type flusher struct {
-	swarms   *swarm.Swarms
-	store    *store.Store
-	interval time.Duration
-	log      *slog.Logger
+	swarms  *swarm.Swarms
+	store   *store.Store
+	journal *journal.Journal
+	mark    *flushMark
+	timing  Timing
+	log     *slog.Logger
 
 	kick    chan struct{}
 	mu      sync.Mutex // guards waiters
 	waiters []chan error
 
-	flushing sync.Mutex   // one flush at a time
+	flushing sync.Mutex   // one round at a time
 	unsaved  *swarm.Batch // collected, but its commit reported an error: it is repeated as it is
+	stored   int64        // number of the last batch in the store; 0: none yet
+	released int64        // journal position below which nothing is needed
 }
 
-var _ tracker.Committer = (*flusher)(nil)
+// flushRows is how many rows a batch has, about: while it is written no other write is.
+const flushRows = 2000
 
-func newFlusher(sw *swarm.Swarms, st *store.Store, interval time.Duration, log *slog.Logger) *flusher {
-	return &flusher{swarms: sw, store: st, interval: interval, log: log, kick: make(chan struct{}, 1)}
+// flushRest is how many times the length of a batch the flusher rests after it, unless somebody
+// waits or the journal fills up.
+const flushRest = 9
+
+func newFlusher(sw *swarm.Swarms, st *store.Store, j *journal.Journal, m *flushMark, t Timing, log *slog.Logger) *flusher {
+	return &flusher{swarms: sw, store: st, journal: j, mark: m, timing: t, log: log, kick: make(chan struct{}, 1)}
 }
 
-// Commit returns when everything metered before the call is on disk.
+// Commit returns when everything metered before the call is in the store.
 func (f *flusher) Commit(ctx context.Context) error {
 	done := make(chan error, 1)
 	f.mu.Lock()
 	f.waiters = append(f.waiters, done)
 	f.mu.Unlock()
-	select {
-	case f.kick <- struct{}{}:
-	default:
-	}
+	f.hurry()
 	select {
 	case err := <-done:
 		return err
@@ -51,52 +59,96 @@ func (f *flusher) Commit(ctx context.Context) error {
 	}
 }
 
-// Run flushes until ctx ends, then once more.
-func (f *flusher) Run(ctx context.Context) error {
-	tick := time.NewTicker(f.interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return f.flush(context.WithoutCancel(ctx))
-		case <-tick.C:
-		case <-f.kick:
-		}
-		if err := f.flush(ctx); err != nil {
-			f.log.Error("the meter could not be written; it is kept and tried again", "error", err)
-		}
+// hurry has the next round begin at once.
+func (f *flusher) hurry() {
+	select {
+	case f.kick <- struct{}{}:
+	default:
 	}
 }
 
-// flush takes the waiters first: what they wait for was metered before they came.
-func (f *flusher) flush(ctx context.Context) error {
+// Run flushes until ctx ends, then once more.
+func (f *flusher) Run(ctx context.Context) error {
+	rest := time.NewTimer(f.timing.FlushInterval)
+	defer rest.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return f.flushAll(context.WithoutCancel(ctx))
+		case <-rest.C:
+		case <-f.kick:
+		}
+		if err := f.flush(ctx, f.rest); err != nil {
+			f.log.Error("the meter could not be written; it is kept and tried again", "error", err)
+		}
+		rest.Reset(f.timing.FlushInterval)
+	}
+}
+
+// rest waits after a batch that took d, unless there is no time to.
+func (f *flusher) rest(ctx context.Context, d time.Duration) {
+	if f.journal.Next()-f.released > f.timing.JournalBytes/2 {
+		return
+	}
+	pause := time.NewTimer(flushRest * d)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+	case <-f.kick:
+		f.hurry() // whoever waits is served by the round after this one, at once
+	}
+}
+
+// flushAll writes everything without rest.
+func (f *flusher) flushAll(ctx context.Context) error {
+	return f.flush(ctx, func(context.Context, time.Duration) {})
+}
+
+// flush takes the waiters first: what they wait for was metered before they came. rest is called
+// after each batch with how long it took.
+func (f *flusher) flush(ctx context.Context, rest func(context.Context, time.Duration)) error {
 	f.flushing.Lock()
 	defer f.flushing.Unlock()
 	f.mu.Lock()
 	waiters := f.waiters
 	f.waiters = nil
 	f.mu.Unlock()
-	err := f.write(ctx)
+	err := f.round(ctx, rest)
 	for _, w := range waiters {
 		w <- err
 	}
 	return err
 }
 
-func (f *flusher) write(ctx context.Context) error {
-	if f.unsaved != nil {
+// round writes everything that had changed when it began, and gives the journal's space back.
+func (f *flusher) round(ctx context.Context, rest func(context.Context, time.Duration)) error {
+	next := f.journal.Next()
+	for left := swarm.Shards; left > 0; {
+		if f.unsaved == nil {
+			var visited int
+			f.unsaved, visited = f.swarms.Collect(flushRows)
+			left -= visited
+		}
+		if f.unsaved == nil {
+			continue
+		}
+		began := time.Now()
 		if err := f.store.Flush(ctx, f.unsaved); err != nil {
 			return err
 		}
-		f.unsaved = nil
+		f.swarms.Stored(f.unsaved)
+		f.stored = f.unsaved.Number
+		if f.unsaved = nil; left > 0 {
+			rest(ctx, time.Since(began))
+		}
 	}
-	b := f.swarms.Collect()
-	if b == nil || b.Empty() {
-		return nil
+	if f.stored > 0 {
+		if err := f.mark.set(f.stored); err != nil {
+			return err
+		}
 	}
-	if err := f.store.Flush(ctx, b); err != nil {
-		f.unsaved = b
-		return err
-	}
+	f.released = f.swarms.Unflushed(next)
+	f.journal.Release(f.released)
 	return nil
 }

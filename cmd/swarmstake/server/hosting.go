@@ -115,5 +115,6 @@ func (s *Server) claimStatus(c store.ClaimRow) web.ClaimStatus {
 
 // Swarm counts a torrent's peers, for pages.
 func (s *Server) Swarm(t bt.TorrentID) (complete, downloaded, incomplete int) {
-	return s.swarms.Scrape(s.now(), t)
+	e := s.swarms.Scrape(t)
+	return e.Complete, e.Downloaded, e.Incomplete
 }

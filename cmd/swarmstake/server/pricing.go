@@ -44,20 +44,22 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("reprice: %w", err)
 	}
-	s.markProven(claims, now)
+	s.rank(claims, rates, now)
 	m := s.market
 	dt := s.conf.Surge.Step
 	if !m.lastRun.IsZero() {
 		dt = now.Sub(m.lastRun)
 	}
 	m.lastRun = now
-	ids, summaries := s.roster.torrentIDs(), map[bt.TorrentID]swarm.Summary{}
-	for _, sum := range s.swarms.Summaries(now) {
-		summaries[sum.Torrent] = sum
-	}
+	ids, leechers := s.roster.torrentIDs(), map[bt.TorrentID][]surge.Leecher{}
+	s.swarms.Leechers(now, func(id bt.TorrentID, all []swarm.Leecher) {
+		for _, l := range all {
+			leechers[id] = append(leechers[id], surge.Leecher{Left: l.Left, BilledRecent: l.BilledRecent})
+		}
+	})
 	in := surge.Market{Seeders: seederLoads(s.conf.Availability, now, claims, rates)}
 	for _, id := range ids {
-		in.Torrents = append(in.Torrents, s.torrentState(id, summaries[id]))
+		in.Torrents = append(in.Torrents, s.torrentState(id, leechers[id]))
 	}
 	rows := make([]store.PriceRow, len(ids))
 	for i, st := range in.Reprice(s.conf.Surge, dt) {
@@ -74,16 +76,12 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (s *Server) torrentState(id bt.TorrentID, sum swarm.Summary) surge.TorrentState {
+func (s *Server) torrentState(id bt.TorrentID, leechers []surge.Leecher) surge.TorrentState {
 	st, ok := s.market.states[id]
 	if !ok {
 		st = surge.Initial(s.conf.Surge)
 	}
-	t := surge.TorrentState{Torrent: id, State: st}
-	for _, l := range sum.Leechers {
-		t.Leechers = append(t.Leechers, surge.Leecher{Left: l.Left, BilledRecent: l.BilledRecent})
-	}
-	return t
+	return surge.TorrentState{Torrent: id, State: st, Leechers: leechers}
 }
 
 // keepPrice decides which rows become history: where the price changed, not more often than the
@@ -124,21 +122,40 @@ func seederLoads(p availability.Params, now time.Time, claims []store.ClaimRow, 
 	return out
 }
 
-// markProven tells the swarms who is preferred in peer lists now.
-func (s *Server) markProven(claims []store.ClaimRow, now time.Time) {
-	proven := map[swarm.DownloadKey]bool{}
+// rank tells the swarms who is preferred in peer lists now, and how much: proven claims, by
+// reputation and spare capacity.
+func (s *Server) rank(claims []store.ClaimRow, rates map[bt.MemberID]bt.Bytes, now time.Time) {
+	tiers := map[swarm.DownloadKey]int{}
 	for _, c := range claims {
 		if c.IsProven(s.conf.Availability, now) {
-			proven[swarm.DownloadKey{Member: c.Member, Torrent: c.Torrent}] = true
+			k := swarm.DownloadKey{Member: c.Member, Torrent: c.Torrent}
+			tiers[k] = max(tiers[k], standing(c, rates[c.Member]))
 		}
 	}
 	for k := range s.proven {
-		if !proven[k] {
-			s.swarms.SetProven(k.Torrent, k.Member, false)
+		if tiers[k] == 0 {
+			s.swarms.SetStanding(k.Torrent, k.Member, 0)
 		}
 	}
-	for k := range proven {
-		s.swarms.SetProven(k.Torrent, k.Member, true)
+	for k, tier := range tiers {
+		s.swarms.SetStanding(k.Torrent, k.Member, tier)
 	}
-	s.proven = proven
+	s.proven = tiers
+}
+
+// trusted is with how many passed audits a claim begins, as scores do (ECONOMY §7).
+const trusted = 20
+
+// standing is the tier of a proven claim: its audit record times the part of its rate that paid
+// uploads do not use (PROTOCOLS §1), in quarters.
+func standing(c store.ClaimRow, awarded bt.Bytes) int {
+	const whole = 1_000_000
+	rate := surge.SeederRate(c.Rate, awarded)
+	spare := int64(whole)
+	if rate > 0 {
+		spare = int64(whole - min(whole, awarded*whole/rate))
+	}
+	passed := int64(trusted + c.Passed)
+	weight := spare * passed / (passed + trusted*int64(c.Faults)) // a confirmed fault weighs as much as the trust given
+	return int(min(swarm.Tiers, 1+weight*swarm.Tiers/whole))
 }

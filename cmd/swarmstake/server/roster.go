@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/swarmstake/swarmstake/store"
@@ -22,8 +23,10 @@ type roster struct {
 	conf  surge.Params
 	base  string
 
+	refresh  sync.Mutex // held from a read of the store until it is put, so that an older one cannot come later
 	mu       sync.RWMutex
 	torrents map[bt.TorrentID]store.RosterTorrent
+	policy   atomic.Pointer[tracker.ClientPolicy]
 }
 
 var (
@@ -52,6 +55,40 @@ func (r *roster) load(ctx context.Context) error {
 	for _, t := range torrents {
 		r.putTorrent(t)
 	}
+	budgets, err := r.store.Budgets(ctx)
+	if err != nil {
+		return fmt.Errorf("load budgets: %w", err)
+	}
+	for _, b := range budgets {
+		r.dir.SetBudget(b.Member, b.Torrent, b.Bytes)
+	}
+	return r.ClientsChanged(ctx)
+}
+
+// clients is the policy in force.
+func (r *roster) clients() tracker.ClientPolicy { return *r.policy.Load() }
+
+// ClientsChanged reads the client policy: the next announce is judged by it.
+func (r *roster) ClientsChanged(ctx context.Context) error {
+	r.refresh.Lock()
+	defer r.refresh.Unlock()
+	p, err := r.store.ClientPolicy(context.WithoutCancel(ctx))
+	if err != nil {
+		return fmt.Errorf("load the client policy: %w", err)
+	}
+	r.policy.Store(&p)
+	return nil
+}
+
+// BudgetChanged reads a member's budget for a torrent.
+func (r *roster) BudgetChanged(ctx context.Context, m bt.MemberID, t bt.TorrentID) error {
+	r.refresh.Lock()
+	defer r.refresh.Unlock()
+	n, err := r.store.BudgetOf(context.WithoutCancel(ctx), m, t)
+	if err != nil {
+		return fmt.Errorf("load a budget: %w", err)
+	}
+	r.dir.SetBudget(m, t, n)
 	return nil
 }
 
@@ -62,7 +99,7 @@ func (r *roster) putMember(m store.RosterMember) {
 	}
 	r.dir.PutMember(tracker.Member{
 		Member: swarm.Member{ID: m.ID, MaxPrice: m.MaxPrice}, Name: m.Name, Secret: m.Secret, Previous: m.OldSecret,
-		PreviousUntil: old, Banned: m.Banned, GateOK: m.Funds.GateOK,
+		PreviousUntil: old, Banned: m.Banned, Silent: m.Silent, GateOK: m.Funds.GateOK,
 	})
 }
 
@@ -112,6 +149,8 @@ func (r *roster) setPrice(id bt.TorrentID, price tokens.Amount, multiplierPPM in
 // TorrentAdded reads a new or changed torrent. It is in the store already, so that a caller who
 // hangs up now must not keep it from the announces.
 func (r *roster) TorrentAdded(ctx context.Context, id bt.TorrentID) error {
+	r.refresh.Lock()
+	defer r.refresh.Unlock()
 	torrents, err := r.store.RosterTorrents(context.WithoutCancel(ctx), id)
 	for _, t := range torrents {
 		r.putTorrent(t)
@@ -122,6 +161,8 @@ func (r *roster) TorrentAdded(ctx context.Context, id bt.TorrentID) error {
 // MemberAdded reads a new or changed member. The funds come by onFunds, in commit order: what is
 // read here could be older than a commit that was told already.
 func (r *roster) MemberAdded(ctx context.Context, id bt.MemberID) error {
+	r.refresh.Lock()
+	defer r.refresh.Unlock()
 	ctx = context.WithoutCancel(ctx) // as in TorrentAdded
 	members, err := r.store.RosterMembers(ctx, id)
 	if err != nil {

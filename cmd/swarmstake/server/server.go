@@ -6,12 +6,14 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +28,8 @@ import (
 	"github.com/swarmstake/swarmstake/tracker"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 	"github.com/swarmstake/swarmstake/tracker/catalog"
+	"github.com/swarmstake/swarmstake/tracker/front"
+	"github.com/swarmstake/swarmstake/tracker/journal"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 	"github.com/swarmstake/swarmstake/web"
 )
@@ -36,30 +40,34 @@ const (
 	readTimeout    = 15 * time.Second
 	writeTimeout   = 20 * time.Second
 	idleTimeout    = 60 * time.Second
-	maxHeaderBytes = 8 << 10
+	maxHeaderBytes = 4 << 10 // net/http adds 4 KiB: 8 KiB in all, as the front has it
 	drainTime      = 10 * time.Second
 	setupTTL       = 24 * time.Hour
 )
 
 // Server is one running installation.
 type Server struct {
-	conf     Config
-	log      *slog.Logger
-	now      func() time.Time
-	base     string
-	setup    string
-	listener net.Listener
-	admin    *adminServer
-	release  func()
+	conf    Config
+	log     *slog.Logger
+	now     func() time.Time
+	alive   time.Time // when the server was last known to run, before this time
+	base    string
+	setup   string
+	front   *front.Front
+	handler *tracker.Handler
+	proxies []netip.Prefix
+	admin   *adminServer
+	release func()
 
 	store   *store.Store
+	journal *journal.Journal // nil: none
 	swarms  *swarm.Swarms
 	roster  *roster
 	flusher *flusher
 	auditor *auditor
 	market  *market
 	http    *http.Server
-	proven  map[swarm.DownloadKey]bool // what the swarms were told; pricing loop only
+	proven  map[swarm.DownloadKey]int // tiers that the swarms were told; pricing loop only
 
 	current  atomic.Pointer[store.Epoch]
 	events   sync.Mutex // guards watchers
@@ -95,7 +103,7 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	if err := ensureDir(conf.Data); err != nil {
 		return nil, err
 	}
-	s := &Server{conf: conf, log: log, now: time.Now, proven: map[swarm.DownloadKey]bool{}}
+	s := &Server{conf: conf, log: log, now: time.Now, proven: map[swarm.DownloadKey]int{}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -104,10 +112,7 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	if s.release, err = Lock(conf.Data); err != nil {
 		return nil, err
 	}
-	if s.listener, err = net.Listen("tcp", conf.Listen); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", conf.Listen, err)
-	}
-	if s.base, err = conf.baseURL(s.listener.Addr().(*net.TCPAddr).AddrPort()); err != nil {
+	if err := s.listen(); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{s.openStore, s.excuseDowntime, s.loadMeter, s.openEpoch, s.wire, s.offerSetup} {
@@ -115,8 +120,37 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 			return nil, err
 		}
 	}
-	s.admin, err = listenAdmin(conf.Data, s.addMember, log)
-	return s, err
+	if s.admin, err = listenAdmin(conf.Data, s.addMember, log); err != nil {
+		return nil, err
+	}
+	s.admin.serveClients(s.store, s.roster.ClientsChanged)
+	s.admin.serveMembers(s.store, s.roster.MemberAdded)
+	return s, nil
+}
+
+// listen binds the address. Announces are answered by the front, all else by net/http behind it.
+func (s *Server) listen() (err error) {
+	if s.proxies, err = s.conf.proxies(); err != nil {
+		return err
+	}
+	o := front.Options{Answer: s.announce, Exempt: s.conf.exempt, MaxConns: s.conf.Limits.Connections, MaxPerAddr: s.conf.Limits.PerAddress,
+		HeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout, Log: s.log}
+	if len(s.proxies) > 0 {
+		o.Client = func(conn netip.Addr, forwarded string) netip.Addr {
+			return tracker.Forwarded(conn, forwarded, s.proxies)
+		}
+		o.Exempt = func(a netip.Addr) bool { return s.conf.exempt(a) || tracker.Forwarded(a, "0.0.0.0", s.proxies) != a }
+	}
+	if s.front, err = front.Listen(s.conf.Listen, o); err != nil {
+		return fmt.Errorf("listen on %s: %w", s.conf.Listen, err)
+	}
+	s.base, err = s.conf.baseURL(s.front.Addr().(*net.TCPAddr).AddrPort())
+	return err
+}
+
+// announce is what the front asks, once it runs.
+func (s *Server) announce(dst []byte, key, what, query string, addr netip.Addr) []byte {
+	return s.handler.Answer(dst, key, what, query, addr)
 }
 
 // URL is the public address.
@@ -171,7 +205,8 @@ func (s *Server) excuseDowntime(ctx context.Context) error {
 	if err != nil || last == 0 {
 		return err
 	}
-	down := s.now().Sub(time.UnixMilli(last))
+	s.alive = time.UnixMilli(last)
+	down := s.now().Sub(s.alive)
 	if down < sweepInterval*2 {
 		return nil
 	}
@@ -186,13 +221,68 @@ func (s *Server) loadMeter(ctx context.Context) error {
 	p := s.conf.Tracker
 	p.Symbol, p.FundsURL, p.BasePrice = s.conf.Economy.Symbol, s.base+"/wallet", s.conf.Surge.Base
 	p.QuoteFreeze, p.DemandWindow = s.conf.Surge.QuoteFreeze, s.conf.Surge.Window
-	s.swarms = swarm.New(p)
-	sessions, downloads, last, err := s.store.Meter(ctx)
+	s.swarms = swarm.New(p, s.roster.dir.Wallet)
+	stored, err := s.store.Meter(ctx, p.SessionKeep)
 	if err != nil {
 		return err
 	}
-	s.swarms.Load(sessions, downloads, last, s.roster.dir.Wallet)
-	s.flusher = newFlusher(s.swarms, s.store, s.conf.Server.FlushInterval, s.log)
+	s.swarms.Load(stored, s.alive, s.now())
+	if err := s.replay(stored); err != nil {
+		return err
+	}
+	s.swarms.Loaded()
+	mark, err := openFlushMark(s.conf.Data)
+	if err != nil {
+		return err
+	}
+	s.flusher = newFlusher(s.swarms, s.store, s.journal, mark, s.conf.Server, s.log)
+	if err := s.flusher.flushAll(ctx); err != nil {
+		return err
+	}
+	if !s.conf.Server.Journal {
+		s.swarms.SetJournal(noJournal{s.journal})
+	}
+	return nil
+}
+
+// noJournal keeps no records; positions go on, for the day when it is switched on again.
+type noJournal struct{ *journal.Journal }
+
+func (j noJournal) Append([]byte) (int64, error) { return j.Next(), nil }
+
+// journalDir is the folder of the meter's journal in the data folder.
+const journalDir = "journal"
+
+// replay opens the journal and applies what a killed server had answered and not written. It is
+// replayed even if none is to be kept from now on.
+func (s *Server) replay(stored swarm.Stored) (err error) {
+	if err := checkFlushMark(s.conf.Data, stored.Batch); err != nil {
+		return err
+	}
+	dir := filepath.Join(s.conf.Data, journalDir)
+	s.journal, err = journal.Open(dir, journal.Options{MaxBytes: s.conf.Server.JournalBytes, Log: s.log})
+	if err != nil {
+		return fmt.Errorf("open the meter's journal: %w", err)
+	}
+	n := 0
+	err = s.journal.Replay(func(pos int64, rec []byte) error {
+		n++
+		return s.swarms.Replay(pos, rec)
+	})
+	if err != nil {
+		return fmt.Errorf("replay the meter's journal in %s (move the folder away to start without what it holds): %w", dir, err)
+	}
+	if n > 0 {
+		s.log.Info("the journal was replayed", "records", n)
+	}
+	var most int64
+	for _, pos := range stored.Positions {
+		most = max(most, pos)
+	}
+	if err := s.journal.SkipTo(most); err != nil {
+		return fmt.Errorf("continue the meter's journal: %w", err)
+	}
+	s.swarms.SetJournal(s.journal) // so that the first flush says how far the rows hold the journal
 	return nil
 }
 
@@ -225,26 +315,30 @@ func (s *Server) wire(ctx context.Context) error {
 		return err
 	}
 	s.market = newMarket(s.conf.Surge, torrents)
-	proxies, err := s.conf.proxies()
-	if err != nil {
-		return err
-	}
-	announce, err := tracker.NewHandler(tracker.Options{Roster: s.roster.dir, Swarms: s.swarms, Commit: s.flusher, Now: s.now, Log: s.log,
+	s.handler, err = tracker.NewHandler(tracker.Options{Roster: s.roster.dir, Swarms: s.swarms, Now: s.now, Log: s.log,
 		Texts:   tracker.Texts{Site: s.base, Gate: s.conf.Economy.Gate.String() + " " + s.conf.Economy.Symbol},
-		Proxies: proxies, Interval: s.conf.Tracker.LeecherInterval, MinInterval: s.conf.Tracker.MinInterval})
+		Clients: s.roster.clients, Proxies: s.proxies, Limits: s.conf.limits(seed()), Unstored: s.flusher.hurry,
+		Interval: s.conf.Tracker.LeecherInterval, MinInterval: s.conf.Tracker.MinInterval})
 	if err != nil {
 		return err
 	}
-	site, err := s.website(proxies)
+	site, err := s.website(s.proxies)
 	if err != nil {
 		return err
 	}
 	mux := chi.NewRouter()
-	mux.Handle("/announce/*", announce)
+	mux.Handle("/announce/*", s.handler)
 	mux.Mount("/", site)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	return nil
+}
+
+// seed is a secret number.
+func seed() uint64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return binary.LittleEndian.Uint64(b[:])
 }
 
 // offerSetup makes a one-use link while there is no operator.
@@ -277,29 +371,36 @@ func (s *Server) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(loops)
 	g.Go(func() error { return s.serve(ctx, gctx, stopLoops) })
 	g.Go(func() error { return s.admin.run(gctx) })
+	g.Go(func() error { return quiet(s.journal.Run(gctx)) })
 	g.Go(func() error { return s.every(gctx, s.conf.Surge.Step, "reprice", s.reprice) })
 	g.Go(func() error { return s.every(gctx, s.conf.Server.AuditInterval, "audit", s.auditor.round) })
 	g.Go(func() error { return s.every(gctx, s.conf.epochCheck(), "settle", s.settleDue) })
 	g.Go(func() error { return s.every(gctx, sweepInterval, "sweep", s.sweep) })
-	g.Go(func() error {
-		err := s.flusher.Run(gctx)
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
-		return err
-	})
+	g.Go(func() error { return quiet(s.flusher.Run(gctx)) })
 	err := g.Wait()
 	s.auditor.wg.Wait()
-	return errors.Join(err, s.flusher.flush(context.WithoutCancel(ctx)))
+	return errors.Join(err, s.flusher.flushAll(context.WithoutCancel(ctx)))
 }
 
-// serve answers requests; when ctx ends it drains them while the flusher still runs, because
-// announces wait for it, and then ends the loops. When a loop failed it ends too: nothing would be
-// written any more.
+// quiet takes the end that was asked for as none.
+func quiet(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// serve answers requests; when ctx ends it drains them while the flusher still runs, because some
+// wait for it, and then ends the loops. When a loop failed it ends too: nothing would be written any
+// more.
 func (s *Server) serve(ctx, loops context.Context, stopLoops func()) error {
 	defer stopLoops()
-	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.listener) }()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, 2)
+	go func() { failed <- s.front.Run(serving) }()
+	go func() { failed <- s.http.Serve(s.front.Others()) }()
+	ended := 0
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -311,6 +412,9 @@ func (s *Server) serve(ctx, loops context.Context, stopLoops func()) error {
 	defer cancel()
 	if err := s.http.Shutdown(drain); err != nil {
 		s.http.Close()
+	}
+	for stop(); ended < 2; ended++ {
+		<-failed
 	}
 	return nil
 }
@@ -335,8 +439,11 @@ func (s *Server) every(ctx context.Context, interval time.Duration, name string,
 // sweepInterval is how often silent peers, ended sessions and closed slashes are looked for.
 const sweepInterval = 5 * time.Second
 
+// expirePause is between two shards, so that looking for silent peers never competes with announces.
+const expirePause = 5 * time.Millisecond
+
 func (s *Server) sweep(ctx context.Context, now time.Time) error {
-	s.swarms.Expire(now)
+	s.swarms.Expire(now, func() { time.Sleep(expirePause) })
 	if _, err := s.store.MarkAlive(ctx); err != nil {
 		return err
 	}
@@ -350,8 +457,13 @@ func (s *Server) close() {
 	if s.admin != nil {
 		s.admin.http.Close()
 	}
-	if s.listener != nil {
-		s.listener.Close()
+	if s.journal != nil {
+		if err := s.journal.Close(); err != nil {
+			s.log.Error("closing the journal", "error", err)
+		}
+	}
+	if s.flusher != nil {
+		s.flusher.mark.file.Close()
 	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {

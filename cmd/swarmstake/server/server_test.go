@@ -190,9 +190,13 @@ func TestDownloadIsChargedSettledAndSurvivesARestart(t *testing.T) {
 	if answer := r.announce(leecher, h, 0, 0, testSize, "started"); !strings.Contains(answer, "5:peers6:") {
 		t.Fatalf("the leecher was not told of the seeder: %q", answer)
 	}
-	if w, err := r.store.Wallet(t.Context(), leecher); err != nil || w.Reserved != testDue {
-		t.Fatalf("reserved %d, %v, want %d", w.Reserved, err, testDue)
+	if got := r.roster.dir.Wallet(leecher).Funds().Reserved; got != testDue {
+		t.Fatalf("reserved %d, want %d", got, testDue)
 	}
+	r.eventually("the reservation is in the ledger's wallet", func() bool {
+		w, err := r.store.Wallet(t.Context(), leecher)
+		return err == nil && w.Reserved == testDue
+	})
 	time.Sleep(100 * time.Millisecond) // presence, in which bytes can have moved
 	r.announce(leecher, h, 0, testSize/2, testSize/2, "")
 	r.announce(seeder, h, testSize/2, 0, 0, "")
@@ -298,8 +302,8 @@ func TestSettlementInterruptedBeforeARestart(t *testing.T) {
 	go func() { flushed <- r.flusher.Run(ctx) }()
 	tr, _ := r.roster.dir.Torrent(bt.InfoHash{1})
 	member, _ := r.roster.dir.Member(m.Member.ID)
-	r.swarms.Announce(time.Now(), swarm.Input{Torrent: tr.Meter, Member: &member.Member, Announce: bt.Announce{InfoHash: bt.InfoHash{1}, PeerID: bt.PeerID{7},
-		Addr: netip.MustParseAddrPort("127.0.0.1:6881"), Downloaded: testSize / 2, Left: testSize / 2}})
+	r.swarms.Announce(time.Now(), &swarm.Input{Torrent: tr.Meter, Member: &member.Member, Announce: bt.Announce{InfoHash: bt.InfoHash{1}, PeerID: bt.PeerID{7},
+		Addr: netip.MustParseAddrPort("127.0.0.1:6881"), Downloaded: testSize / 2, Left: testSize / 2}}, new(swarm.Result))
 	must(r.flusher.Commit(ctx))
 	if got := r.balance(tokens.Pot(1)); got != 10 {
 		t.Errorf("pot/1 holds %d: what is not settled yet is 10", got)

@@ -3,10 +3,12 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
@@ -73,12 +75,54 @@ func (s *Server) settle(ctx context.Context, e store.Epoch) error {
 		return fmt.Errorf("flush before settling epoch %d: %w", e.Number, err)
 	}
 	rules := store.Rules{Settle: s.conf.Settle, Availability: s.conf.Availability}
+	if err := s.corroborate(ctx, rules, e); err != nil {
+		return fmt.Errorf("corroborate the falls of epoch %d: %w", e.Number, err)
+	}
 	done, err := s.store.SettleEpoch(ctx, rules, e)
 	if err != nil {
 		return err
 	}
+	for _, x := range done.Silenced {
+		s.swarms.Release(swarm.DownloadKey{Member: x.Member, Torrent: x.Torrent}, x.Amount)
+		if e := s.roster.MemberAdded(ctx, x.Member); e != nil {
+			err = errors.Join(err, fmt.Errorf("cut member %d off: %w", x.Member, e))
+		}
+		s.log.Info("a member was cut off for unexplained bytes", "member", x.Member, "torrent", x.Torrent, "charged", x.Amount.String())
+	}
 	s.swarms.ReleaseStopped(time.UnixMilli(e.EndMs))
 	s.log.Info("epoch settled", "epoch", e.Number, "pot", done.Pot.String(), "upload", done.Upload.String(), "hosting", done.Hosting.String())
 	s.notify(Event{Settled: &SettledEvent{Epoch: e.Number, Pot: done.Pot, Upload: done.Upload, Hosting: done.Hosting}})
-	return nil
+	return err
+}
+
+// corroborate bills what downloads took beyond what their clients admitted, as far as a look at
+// the peer and open upload claims both say so, into the epoch that is about to be split.
+func (s *Server) corroborate(ctx context.Context, rules store.Rules, e store.Epoch) error {
+	falls, err := s.store.Falls(ctx, rules, s.conf.Tracker.TolerancePPM, e)
+	if err != nil {
+		return err
+	}
+	billed := false
+	for _, in := range falls {
+		rows, err := settle.Corroborate(in)
+		if err != nil {
+			return err
+		}
+		t, ok := s.roster.dir.TorrentByID(in.Torrent)
+		for _, row := range rows {
+			m, known := s.roster.dir.Member(row.Member)
+			if !ok || !known || row.Bytes == 0 {
+				continue
+			}
+			charged, stored := s.swarms.Corroborate(t.Meter, &m.Member, e.Number, row.Bytes)
+			if billed = true; !stored {
+				s.log.Warn("the journal is full: a corroborated charge is kept in memory until it is written", "member", row.Member, "torrent", in.Torrent)
+			}
+			s.log.Info("bytes that a client did not admit were billed", "member", row.Member, "torrent", in.Torrent, "bytes", int64(row.Bytes), "charged", charged.String())
+		}
+	}
+	if !billed {
+		return nil
+	}
+	return s.flusher.Commit(ctx)
 }

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/swarmstake/swarmstake/cmd/swarmstake/server"
+)
+
+func memberChangeCmds() []*cobra.Command {
+	ban := memberChangeCmd(server.MemberBan, "Keep a member's clients out; their money stays theirs",
+		"Bans a member: every announce of theirs is refused with the reason, which says it in their client.\nNothing else changes: what they own and earn stays, and 'unban' lets them in again.")
+	unban := memberChangeCmd(server.MemberUnban, "Let a banned member in again", "Lifts a ban. The next announce is answered as before.")
+	clear := memberChangeCmd(server.MemberClear, "Let a member who was cut off for unexplained bytes download again",
+		"Clears the suspicion that a member took bytes that their clients did not report. What happened\nbefore counts no more; the charges that were made stand.")
+	return []*cobra.Command{ban, unban, clear}
+}
+
+func memberChangeCmd(do, short, long string) *cobra.Command {
+	var path, reason string
+	cmd := &cobra.Command{
+		Use: do + " NAME --data DIR", Short: short, Long: long,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			conf, err := loadConfig(cmd, path)
+			if err != nil {
+				return err
+			}
+			answer, err := server.AdministerMember(cmd.Context(), conf, server.ChangeMember{Do: do, Name: args[0], Reason: reason})
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", answer)
+			}
+			return err
+		},
+	}
+	configFlags(cmd, &path)
+	if do == server.MemberBan {
+		cmd.Use = "ban NAME --reason TEXT --data DIR"
+		cmd.Flags().StringVar(&reason, "reason", "", "why, in words for the member")
+	}
+	return cmd
+}

@@ -1,0 +1,38 @@
+package swarm
+
+import (
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+)
+
+type amount = tokens.Amount
+
+// use is what announces add to one member's usage of a torrent in one epoch: a UsageRow without
+// pointers.
+type use struct {
+	epoch           int64
+	billed, claimed bt.Bytes
+	charge          amount
+	fromMs, toMs    int64
+	network         network
+}
+
+func (sh *shard) addUsage(k DownloadKey, u use) {
+	key := usageKey{u.epoch, k}
+	sum := sh.usage[key]
+	sum.epoch = u.epoch
+	sum.billed, sum.claimed, sum.charge = sum.billed+u.billed, sum.claimed+u.claimed, sum.charge+u.charge
+	if u.toMs != 0 && (sum.toMs == 0 || u.fromMs < sum.fromMs) { // else the presence says nothing
+		sum.fromMs = u.fromMs
+	}
+	sum.toMs = max(sum.toMs, u.toMs)
+	if u.network != 0 {
+		sum.network = u.network
+	}
+	sh.usage[key] = sum
+}
+
+func (u use) row(k usageKey) UsageRow {
+	return UsageRow{Epoch: k.epoch, DownloadKey: k.DownloadKey, Billed: u.billed, Charge: u.charge, Claimed: u.claimed,
+		FromMs: u.fromMs, ToMs: u.toMs, Network: u.network.prefix()}
+}
