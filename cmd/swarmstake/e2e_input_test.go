@@ -36,7 +36,7 @@ func TestBadAnnounce(t *testing.T) {
 	var nowhere bt.InfoHash
 	nowhere[3] = 7
 	keyOfUnknown := tracker.KeyFor(secret, rich.ID, nowhere)
-	good := fmt.Sprintf("info_hash=%s&peer_id=-XX0001-abcdefghijkl&port=6881&uploaded=0&downloaded=0&left=%d", escapedHash(infohash), int64(simSize))
+	good := fmt.Sprintf("info_hash=%s&peer_id=-TR4060-abcdefghijkl&port=6881&uploaded=0&downloaded=0&left=%d", escapedHash(infohash), int64(simSize))
 	swap := func(old, with string) string {
 		if !strings.Contains(good, old) {
 			t.Fatalf("%q is not in the good announce", old)

@@ -1,27 +1,17 @@
 package main
 
 import (
-	"context"
-	"crypto/rand"
-	"database/sql"
 	"fmt"
-	"io"
 	mrand "math/rand/v2"
-	"net/http"
-	"net/http/httptrace"
-	"net/url"
+	"os"
+	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/anacrolix/torrent/bencode"
-
 	"github.com/swarmstake/swarmstake/seeder"
-	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
-	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
 // TestKilledServerRealDownload kills the server (kill -9) twice in the middle of a real download
@@ -85,302 +75,160 @@ func TestKilledServerRealDownload(t *testing.T) {
 	s.verifyLedger(t)
 }
 
-const (
-	wantedKills = 10 // that cut off announces in flight
-	maxKills    = 25 // tried for it
-	simSize     = 64 << 30
-)
+// killConfig ends and settles epochs all the time and flushes whenever it may.
+const killConfig = `
+[server]
+epoch_length = "1s"
+settlement_delay = "300ms"
+flush_interval = "20ms"
+journal_bytes = 268435456
 
-// TestKilledServerManyAnnounces kills the server again and again while simulated clients announce
-// without a pause. They know what they downloaded; after every kill what is stored lies between
-// what was durably acknowledged and what was sent, and in the end it is the truth to the byte.
-func TestKilledServerManyAnnounces(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, fmt.Sprintf(quickConfig, hostAddr(9)))
-	ann, bob, cay := s.addMember(t, "ann", "2000", "50"), s.addMember(t, "bob", "2000", "50"), s.addMember(t, "cay", "2000", "50")
-	first, second := ann.upload(t, hugeTorrent("first")), ann.upload(t, hugeTorrent("second"))
-	sim := &simulation{lost: map[int64]int{}}
-	for _, m := range []*member{ann, bob, cay} { // two downloads each: their charges share transfers
-		sim.clients = append(sim.clients, newSimClient(t, sim, m, first), newSimClient(t, sim, m, second))
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer sim.abandoned.Store(true) // only matters if the test ends early
-	defer cancel()
-	for _, c := range sim.clients {
-		running.Go(func() { c.live(ctx, t) })
-	}
-	behind := 0 // clients whose acknowledged bytes were not stored yet at a kill, and came back
-	for sim.kills() < wantedKills && sim.generation.Load() < maxKills {
-		time.Sleep(100*time.Millisecond + mrand.N(600*time.Millisecond))
-		eventually(t, "an announce to be in flight", 10*time.Second, func() bool { return sim.inFlight.Load() > 0 })
-		s.kill()
-		sim.generation.Add(1)
-		s.complaints(t)
-		copied := t.TempDir()
-		copyDatabase(t, s.dir, copied)
-		behind += sim.compare(t, copied)
-		s.serve(t)
-	}
-	time.Sleep(300 * time.Millisecond) // life after the last restart
-	cancel()
-	running.Wait()
-	t.Logf("%d kills, %d of them cut off announces in flight; %d announces answered, %d sent and never answered; %d times acknowledged bytes were not stored yet",
-		sim.generation.Load(), sim.kills(), sim.answered.Load(), sim.unanswered(), behind)
-	if sim.kills() < wantedKills {
-		t.Errorf("only %d of %d kills cut off an announce in flight", sim.kills(), sim.generation.Load())
-	}
-	if behind == 0 {
-		t.Error("no kill lost a lazy write: the clients' counters were never needed")
-	}
+[tracker]
+stale_window = "2s"
 
-	charged := map[bt.MemberID]tokens.Amount{}
-	s.stop(t)
-	rows, db := meterRows(t, s.dir), database(t, s.dir)
-	for _, c := range sim.clients {
-		r := rows[c.key(t, db)]
-		if r.Metered != c.truth || r.Billed != c.truth || r.Charged != due(c.truth) || c.truth == 0 {
-			t.Errorf("%s %s: downloaded %d bytes that cost %d; metered %d, billed %d, charged %d", c.member.Member, c.infohash[:8], c.truth, due(c.truth), r.Metered, r.Billed, r.Charged)
-		}
-		checkUsage(t, db, r)
-		charged[c.member.ID] += r.Charged
+[surge]
+step = "1h"
+`
+
+// lazyConfig writes nothing to the database unless the server boots or ends.
+const lazyConfig = `
+[server]
+epoch_length = "1h"
+flush_interval = "1h"
+journal = %t
+journal_bytes = 268435456
+
+[tracker]
+stale_window = "2s"
+
+[surge]
+step = "1h"
+`
+
+// wantedKills is how often TestKilledServerManyAnnounces kills: 200 times, or as the environment says.
+func wantedKills(t *testing.T) int {
+	t.Helper()
+	text, ok := os.LookupEnv("SWARMSTAKE_TEST_KILLS")
+	if !ok {
+		return 200
 	}
-	s.verifyLedger(t)
-	s.serve(t)
-	for _, m := range []*member{ann, bob, cay} {
-		w := m.wallet(t)
-		if got := m.charges(t); got != charged[m.ID] || w.Available != fmt.Sprint(int64(m.granted-got)) {
-			t.Errorf("%s: charges of %d were transferred, downloads say %d; granted %d, available %s", m.Member, got, charged[m.ID], m.granted, w.Available)
-		}
-	}
-	s.stop(t)
-}
-
-// hugeTorrent is a well-formed torrent of 64 GiB that nobody has.
-func hugeTorrent(name string) []byte {
-	const pieceLength = 16 << 20
-	pieces := make([]byte, simSize/pieceLength*20)
-	rand.Read(pieces) //nolint:errcheck // never fails
-	return fmt.Appendf(nil, "d4:infod6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:%see", int64(simSize), len(name), name, pieceLength, len(pieces), pieces)
-}
-
-// simulation is what the simulated clients share.
-type simulation struct {
-	clients    []*simClient
-	inFlight   atomic.Int64 // announces written and not answered
-	generation atomic.Int64 // kills so far
-	answered   atomic.Int64
-	abandoned  atomic.Bool // nobody waits for answers any more
-
-	mu   sync.Mutex
-	lost map[int64]int // per generation of the server: announces written and never answered
-}
-
-func (s *simulation) kills() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.lost)
-}
-
-func (s *simulation) unanswered() (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range s.lost {
-		n += k
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("SWARMSTAKE_TEST_KILLS=%q: want a number of kills", text)
 	}
 	return n
 }
 
-// compare holds what a killed server left to what the clients know, and counts those of whom
-// acknowledged bytes are missing there for now.
-func (s *simulation) compare(t *testing.T, dir string) (behind int) {
-	rows, db := meterRows(t, dir), database(t, dir)
-	for _, c := range s.clients {
-		r := rows[c.key(t, db)]
-		// durable and acknowledged only grow and are read after the kill: an answer that is still on
-		// its way makes the bounds weaker, never wrong. sent is read last for the same reason.
-		c.mu.Lock()
-		durable, acknowledged, sent := c.durable, c.acknowledged, c.sent
-		c.mu.Unlock()
-		if r.Billed < durable || r.Billed > sent {
-			t.Errorf("%s %s: a killed server left %d bytes billed; %d were durably acknowledged, %d sent", c.member.Member, c.infohash[:8], r.Billed, durable, sent)
+// TestKilledServerManyAnnounces kills the server again and again (kill -9) while simulated clients
+// announce without a pause. They know what they downloaded. After every restart each download holds
+// everything that was acknowledged before the kill, nothing that was not sent, and is charged
+// exactly once for exactly that; in the end it is the truth to the byte. Moments are random, and
+// every fourth is chosen: as a flush is written, or a settlement under way.
+//
+// 200 kills take about a minute. For 1,000:
+//
+//	SWARMSTAKE_TEST_KILLS=1000 go test -timeout 30m -run TestKilledServerManyAnnounces -v ./cmd/swarmstake
+func TestKilledServerManyAnnounces(t *testing.T) {
+	t.Parallel()
+	kills := wantedKills(t)
+	l := newKillLoop(t, killConfig)
+	for i := range kills {
+		at := anytime(60 * time.Millisecond)
+		switch i % 8 {
+		case 1, 5:
+			at = duringFlush
+		case 3:
+			at = duringSettlement
+		case 7:
+			at = anytime(400 * time.Millisecond) // some settlements come to their end
 		}
-		if r.Billed < acknowledged {
-			behind++
+		l.kill(t, at)
+		if i%50 == 25 {
+			l.verifyLedger(t) // what a killed server leaves is sound
+		}
+		l.serve(t)
+		missing, wrong := l.compare(t)
+		for _, fault := range append(missing, wrong...) {
+			t.Errorf("kill %d: %s", i+1, fault)
+		}
+		if t.Failed() {
+			return
 		}
 	}
-	return behind
-}
-
-// simClient is one member's client on one torrent. Its counters are those of a client session,
-// truth is what was downloaded over all sessions.
-type simClient struct {
-	sim      *simulation
-	member   *member
-	infohash string
-	announce string
-	http     *http.Client
-	rng      *mrand.Rand
-
-	peerID   string
-	up, down bt.Bytes
-	truth    bt.Bytes
-
-	mu                          sync.Mutex
-	durable, acknowledged, sent bt.Bytes
-}
-
-func newSimClient(t *testing.T, sim *simulation, m *member, infohash string) *simClient {
-	t.Helper()
-	c := &simClient{sim: sim, member: m, infohash: infohash, announce: announceURL(t, m.torrent(t, infohash)),
-		http: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}},
-		rng:  mrand.New(mrand.NewPCG(uint64(m.ID), uint64(len(sim.clients))))}
-	t.Cleanup(c.http.CloseIdleConnections)
-	return c
-}
-
-// key finds the download by its info-hash.
-func (c *simClient) key(t *testing.T, db *sql.DB) swarm.DownloadKey {
-	t.Helper()
-	k := swarm.DownloadKey{Member: c.member.ID}
-	h, err := bt.ParseInfoHash(c.infohash)
-	if err == nil {
-		err = db.QueryRow("SELECT id FROM torrents WHERE infohash = ?", h[:]).Scan(&k.Torrent)
+	l.finish(t)
+	l.report(t)
+	cut, _ := l.sim.cut()
+	settled := l.settledEpochs(t)
+	t.Logf("%d epochs were settled", settled)
+	switch {
+	case kills < 100: // too few to promise anything
+	case cut < kills/2:
+		t.Errorf("only %d of %d kills cut off announces in flight", cut, kills)
+	case l.behind < kills/4:
+		t.Errorf("after only %d of %d kills acknowledged bytes were in the journal alone", l.behind, kills)
+	case l.flushes < kills/40 || l.settlements < kills/40:
+		t.Errorf("only %d of %d kills hit a flush and %d a settlement", l.flushes, kills, l.settlements)
+	case settled < 5:
+		t.Errorf("only %d epochs were settled", settled)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
 }
 
-// escapedHash is an info-hash as a parameter.
-func escapedHash(infohash string) string {
-	var b strings.Builder
-	for i := 0; i+1 < len(infohash); i += 2 {
-		b.WriteString("%" + infohash[i:i+2])
-	}
-	return b.String()
-}
-
-// live downloads until ctx ends, and says goodbye.
-func (c *simClient) live(ctx context.Context, t *testing.T) {
-	c.newSession(true)
-	c.tell(t, "started")
-	for ctx.Err() == nil {
-		c.get(1 << 20)
-		switch p := c.rng.IntN(100); {
-		case p < 4: // paused and resumed with the same counters, as after a tracker edit
-			c.tell(t, "stopped")
-			c.tell(t, "started")
-		case p < 8: // restarted: new counters, and a new peer id or the old one
-			c.tell(t, "stopped")
-			c.newSession(c.rng.IntN(2) == 0)
-			c.tell(t, "started")
-		default:
-			c.tell(t, "")
-		}
-		time.Sleep(time.Duration(c.rng.IntN(20)) * time.Millisecond)
-	}
-	c.tell(t, "stopped")
-}
-
-func (c *simClient) newSession(newID bool) {
-	if newID {
-		c.peerID = fmt.Sprintf("-SM0001-%012x", c.rng.Uint64()>>16)
-	}
-	c.up, c.down = 0, 0
-}
-
-func (c *simClient) get(most int64) {
-	n := bt.Bytes(c.rng.Int64N(most))
-	c.down, c.up, c.truth = c.down+n, c.up+n/3, c.truth+n
-}
-
-// tell announces until it is answered. A client goes on downloading while its tracker is away.
-func (c *simClient) tell(t *testing.T, event string) {
-	for tries := 0; ; tries++ {
-		c.mu.Lock()
-		c.sent = c.truth
-		c.mu.Unlock()
-		reply, err := c.once(event)
-		if err == nil {
-			if reply.Failure != "" {
-				t.Errorf("%s was refused: %s", c.member.Member, reply.Failure)
+// TestKilledServerWhileItBoots kills the server, and kills it again several times while it boots:
+// before, in and after the replay of the journal and the flush of what it held. Nothing is lost and
+// nothing is charged twice.
+func TestKilledServerWhileItBoots(t *testing.T) {
+	t.Parallel()
+	l := newKillLoop(t, fmt.Sprintf(lazyConfig, true))
+	const rounds, boots = 5, 8
+	replaying, flushing := 0, 0
+	for range rounds {
+		l.kill(t, whenAnswered(l.sim.answered.Load()+500))
+		for boot := range boots {
+			before := l.segments(t)
+			l.process = l.launch(t)
+			if boot > 0 { // else at any moment
+				l.awaitSegment(t, before)
 			}
-			c.sim.answered.Add(1)
-			c.mu.Lock()
-			c.acknowledged = c.truth
-			if event == "stopped" { // ECONOMY §3 row 6: durable before the reply
-				c.durable = c.truth
+			time.Sleep(mrand.N(25 * time.Millisecond))
+			l.process.kill()
+			l.examine(t)
+			replayed := strings.Contains(l.stderr.String(), "the journal was replayed")
+			switch {
+			case announced.MatchString(l.stdout.String()):
+			case replayed:
+				flushing++
+			case boot > 0:
+				replaying++
 			}
-			c.mu.Unlock()
+		}
+		l.serve(t)
+		missing, wrong := l.compare(t)
+		for _, fault := range append(missing, wrong...) {
+			t.Error(fault)
+		}
+		if t.Failed() {
 			return
 		}
-		if c.sim.abandoned.Load() {
-			return
-		}
-		if tries > 3000 {
-			t.Errorf("%s gave up announcing: %v", c.member.Member, err)
-			return
-		}
-		if event == "" {
-			c.get(1 << 16)
-		}
-		time.Sleep(10 * time.Millisecond)
+	}
+	l.finish(t)
+	t.Logf("of %d boots %d were killed between opening the journal and the end of its replay, %d later but before they served", rounds*boots, replaying, flushing)
+	if replaying == 0 || flushing == 0 {
+		t.Error("the kills missed the replay or what follows it")
 	}
 }
 
-type simReply struct {
-	Failure  string `bencode:"failure reason"`
-	Interval int64  `bencode:"interval"`
-	Min      int64  `bencode:"min interval"`
-}
-
-func (c *simClient) once(event string) (reply simReply, err error) {
-	q := fmt.Sprintf("?info_hash=%s&peer_id=%s&port=6881&uploaded=%d&downloaded=%d&left=%d&compact=1",
-		escapedHash(c.infohash), url.QueryEscape(c.peerID), c.up, c.down, simSize-c.truth)
-	if event != "" {
-		q += "&event=" + event
-	}
-	written, generation := false, c.sim.generation.Load()
-	trace := &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
-		if i.Err == nil && !written {
-			written = true
-			c.sim.inFlight.Add(1)
+// TestKilledServerWithoutJournal shows that the loop sees what it looks for: with the journal off a
+// killed server forgets what it acknowledged.
+func TestKilledServerWithoutJournal(t *testing.T) {
+	t.Parallel()
+	l := newKillLoop(t, fmt.Sprintf(lazyConfig, false))
+	for range 3 {
+		l.kill(t, whenAnswered(l.sim.answered.Load()+50))
+		l.serve(t)
+		if missing, _ := l.compare(t); len(missing) > 0 {
+			t.Logf("seen as it must be: %s", missing[0])
+			return
 		}
-	}}
-	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), http.MethodGet, c.announce+q, nil)
-	if err != nil {
-		return reply, err
 	}
-	body, err := c.fetch(r)
-	if written {
-		c.sim.inFlight.Add(-1)
-	}
-	if err != nil {
-		if written {
-			c.sim.mu.Lock()
-			c.sim.lost[generation]++
-			c.sim.mu.Unlock()
-		}
-		return reply, err
-	}
-	if err := bencode.Unmarshal(body, &reply); err != nil {
-		return reply, fmt.Errorf("reply %q: %w", body, err)
-	}
-	return reply, nil
-}
-
-func (c *simClient) fetch(r *http.Request) ([]byte, error) {
-	res, err := c.http.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", res.Status, body)
-	}
-	return body, err
+	t.Error("no loss was found although nothing was kept: the loop would not find one either with the journal on")
 }

@@ -115,10 +115,12 @@ func freePort(t *testing.T, host string) int {
 
 func eventually(t *testing.T, what string, patience time.Duration, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	for began := time.Now(); !holds(); {
+		waited := time.Since(began)
+		if waited > patience {
 			t.Fatalf("waited %s in vain for: %s", patience, what)
 		}
+		time.Sleep(min(time.Millisecond+waited/8, 50*time.Millisecond))
 	}
 }
 
@@ -234,12 +236,18 @@ func newSite(t *testing.T, config string) *site {
 	return s
 }
 
+// launch starts the server and waits for nothing.
+func (s *site) launch(t *testing.T) *process {
+	t.Helper()
+	return start(t, program, "serve", "--data", s.dir, "--listen", s.listen, "--dev", "--config", s.config)
+}
+
 var announced = regexp.MustCompile(`Swarmstake is at (http://\S+)`)
 
 // serve starts the server and waits until it answers.
 func (s *site) serve(t *testing.T) {
 	t.Helper()
-	s.process = start(t, program, "serve", "--data", s.dir, "--listen", s.listen, "--dev", "--config", s.config)
+	s.process = s.launch(t)
 	eventually(t, "the server to say where it is", 20*time.Second, func() bool {
 		if !s.alive() {
 			t.Fatalf("the server ended with %d:\n%s", s.cmd.ProcessState.ExitCode(), s.stderr.String())
@@ -498,12 +506,12 @@ func meterRows(t *testing.T, dir string) map[swarm.DownloadKey]swarm.DownloadRow
 		t.Fatal(err)
 	}
 	defer st.Close()
-	_, rows, _, err := st.Meter(t.Context())
+	m, err := st.Meter(t.Context(), 24*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[swarm.DownloadKey]swarm.DownloadRow{}
-	for _, r := range rows {
+	for _, r := range m.Downloads {
 		out[r.DownloadKey] = r
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/swarmstake/swarmstake/cmd/swarmstake/bench"
 	"github.com/swarmstake/swarmstake/cmd/swarmstake/demo"
 	"github.com/swarmstake/swarmstake/cmd/swarmstake/torrentcmd"
 	"github.com/swarmstake/swarmstake/seeder/cli"
@@ -49,7 +50,7 @@ Host and earn: swarmseed join URL --code CODE`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCmd(), demo.New(), ledgerCmd(), adminCmd(), configCmd(), torrentcmd.New(), seederCmd())
+	cmd.AddCommand(serveCmd(), demo.New(), ledgerCmd(), adminCmd(), configCmd(), torrentcmd.New(), bench.New(), seederCmd())
 	return cmd
 }
 
