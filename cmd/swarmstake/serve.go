@@ -33,7 +33,7 @@ func loadConfig(cmd *cobra.Command, path string) (server.Config, error) {
 
 // gcPercent is how much the heap may grow between two collections. Announces allocate nothing and
 // peers lie outside the heap, so that collections are rare and cheap; memory is what runs out.
-const gcPercent = 50
+const gcPercent = 30
 
 func serveCmd() *cobra.Command {
 	var path string

@@ -16,7 +16,7 @@ func pairHash(m bt.MemberID, t bt.TorrentID) uint64 { return mix(uint64(m)<<32 |
 // find returns the record and its place; record 0 and where it would go if there is none.
 func (x *index) find(peers *pool[peer], m bt.MemberID, t bt.TorrentID) (rec, place uint32) {
 	if len(x.slots) == 0 {
-		x.slots = words(peers.arena, minSlots)
+		x.slots = make([]uint32, minSlots)
 	}
 	mask := uint32(len(x.slots) - 1)
 	for i := uint32(pairHash(m, t)) & mask; ; i = (i + 1) & mask {
@@ -37,7 +37,7 @@ func (x *index) add(peers *pool[peer], rec, place uint32) {
 		return
 	}
 	old := x.slots
-	x.slots = words(peers.arena, 2*len(old))
+	x.slots = make([]uint32, 2*len(old))
 	for _, r := range old {
 		if r != 0 {
 			p := peers.at(r)
@@ -45,7 +45,6 @@ func (x *index) add(peers *pool[peer], rec, place uint32) {
 			x.slots[i] = r
 		}
 	}
-	giveWords(peers.arena, old)
 }
 
 // remove empties a place and moves up what had been pushed behind it.

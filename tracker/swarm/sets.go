@@ -26,23 +26,17 @@ const compact4 = 6
 func (s *set) len() int { return len(s.recs) }
 
 // resize moves the set into memory for n peers.
-func (s *set) resize(a *arena, n int) {
-	var recs []uint32
-	var addrs []byte
-	if n > 0 {
-		recs, addrs = words(a, n)[:len(s.recs)], a.take(compact4 * n)[:len(s.addrs)]
-		copy(recs, s.recs)
-		copy(addrs, s.addrs)
-	}
-	giveWords(a, s.recs[:cap(s.recs)])
-	a.give(s.addrs)
+func (s *set) resize(n int) {
+	recs, addrs := make([]uint32, len(s.recs), n), make([]byte, len(s.addrs), compact4*n)
+	copy(recs, s.recs)
+	copy(addrs, s.addrs)
 	s.recs, s.addrs = recs, addrs
 }
 
 // enter lists a peer and returns its place.
-func (s *set) enter(a *arena, rec uint32, p *peer) uint32 {
+func (s *set) enter(rec uint32, p *peer) uint32 {
 	if n := len(s.recs); n == cap(s.recs) {
-		s.resize(a, n+n/4+4)
+		s.resize(n + n/4 + 4)
 	}
 	n := len(s.recs)
 	s.recs = append(s.recs, rec)
@@ -66,7 +60,7 @@ func (s *set) leave(pos uint32, peers *pool[peer]) {
 	peers.at(moved).pos = pos
 	s.recs, s.addrs = s.recs[:last], s.addrs[:compact4*last]
 	if n := len(s.recs); n == 0 || 4*n+16 < cap(s.recs) {
-		s.resize(peers.arena, n+n/4)
+		s.resize(n + n/4)
 	}
 }
 

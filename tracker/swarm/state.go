@@ -217,7 +217,7 @@ func (sh *shard) list(sw *swarm, rec uint32, p *peer, class int) {
 		sw.count(p, -1)
 	}
 	if p.setClass(class); class != notListed {
-		p.pos = sw.sets[class].enter(sh.peers.arena, rec, p)
+		p.pos = sw.sets[class].enter(rec, p)
 		sw.count(p, +1)
 	}
 }
