@@ -39,6 +39,7 @@ func (s *Swarms) Announce(now time.Time, in *Input, res *Result) {
 	st.network = packNetwork(in.Network)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	sh.clock = max(sh.clock, st.nowMs)
 	st.run()
 }
 

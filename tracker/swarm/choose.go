@@ -210,11 +210,13 @@ func (st *step) name(p *peer, a netip.AddrPort) {
 func (st *step) introduce(k *picker) {
 	crowd := st.sw.sets[classLeech].len() > bt.MaxNumWant
 	if st.s.isSeeding() {
-		if crowd {
+		if crowd && !st.again() {
 			st.introduceSeeder()
 		}
+		st.s.setTold(crowd && st.in.Announce.NumWant >= bt.MaxNumWant)
 		return
 	}
+	st.s.setTold(false)
 	if k.all || !crowd {
 		st.sh.introduceAll(st.d)
 		return
@@ -225,6 +227,13 @@ func (st *step) introduce(k *picker) {
 			st.sh.introduce(st.d, st.sh.peers.at(rec).member)
 		}
 	}
+}
+
+// again reports whether a seeder gets the very list that it got at its last announce: noting it costs
+// more than making it.
+func (st *step) again() bool {
+	last := st.before.lastMs
+	return st.s.told() && st.in.Announce.NumWant >= bt.MaxNumWant && st.sw.crowdMs < last && st.slotAt(last) == st.slot
 }
 
 // introduceSeeder notes the asker in the downloads of the leechers it was told of.

@@ -281,3 +281,35 @@ func TestParams(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatsInACrowdAreNotedOnce: a seeder that gets another list, for whatever reason, is noted in
+// the downloads of all whom it was told of.
+func TestRepeatsInACrowdAreNotedOnce(t *testing.T) {
+	w := newWorld(t)
+	const leechers = 120
+	for m := bt.MemberID(1); m <= leechers; m++ {
+		w.announce(say{member: m, l: size, e: bt.Started})
+	}
+	told := map[bt.MemberID]bool{}
+	ask := func(want int) {
+		for m := range owners(t, w.announce(say{member: 5000, want: want}).Reply) {
+			told[m] = true
+		}
+	}
+	for i := range bt.MemberID(400) {
+		w.wait(time.Second)
+		ask([]int{50, 50, -1, 7, 50}[i%5])
+		if i%9 == 0 { // somebody comes, somebody goes
+			w.announce(say{member: leechers + 1 + i, l: size, e: bt.Started})
+			w.announce(say{member: 1 + i%leechers, l: size, e: bt.Stopped})
+		}
+	}
+	for m := range told {
+		if d := w.download(m); !d.Introduced.Has(5000) {
+			t.Errorf("%d was told of to the seeder and does not know it", m)
+		}
+	}
+	if len(told) < 60 {
+		t.Errorf("only %d leechers were ever named", len(told))
+	}
+}

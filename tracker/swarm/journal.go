@@ -36,7 +36,7 @@ type image struct {
 
 func (st *step) image() (i image) {
 	if !st.isNew {
-		i.up, i.down, i.left, i.lastMs = st.s.up&imageState, st.s.down, st.s.left, st.s.lastMs()
+		i.up, i.down, i.left, i.lastMs = st.s.up&imageState, st.s.down, st.s.left&^toldBit, st.s.lastMs()
 	}
 	if st.d != nil {
 		i.hasD, i.d = true, *st.d

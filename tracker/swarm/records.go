@@ -21,14 +21,15 @@ type peer struct {
 
 	up   uint64 // 54 bits of high-water mark U, 10 bits of state
 	down uint64 // 54 bits of high-water mark D, 10 bits of generation
-	left uint64 // 54 bits of left, 10 bits of flags
+	left uint64 // 54 bits of left, 9 bits of flags, and whether its last full list of leechers is noted
 	last uint64 // 42 bits unix ms of the last applied announce, 16 of the IPv4 port, 6 of seen
 }
 
 const (
 	counterBits = 54 // MaxCounter is 2^53 itself
 	counterMask = 1<<counterBits - 1
-	smallMax    = 1<<(64-counterBits) - 1 // where generation and flags saturate
+	smallMax    = 1<<(63-counterBits) - 1 // where generation and flags saturate
+	toldBit     = 1 << 63                 // of left
 
 	// The state bits above U: which set the peer is in (0: none), and what it is.
 	stateSet     = 7 << counterBits
@@ -63,7 +64,8 @@ func (p *peer) uploaded() bt.Bytes   { return bt.Bytes(p.up & counterMask) }
 func (p *peer) downloaded() bt.Bytes { return bt.Bytes(p.down & counterMask) }
 func (p *peer) leftBytes() bt.Bytes  { return bt.Bytes(p.left & counterMask) }
 func (p *peer) generation() int64    { return int64(p.down >> counterBits) }
-func (p *peer) flags() int64         { return int64(p.left >> counterBits) }
+func (p *peer) flags() int64         { return int64(p.left &^ toldBit >> counterBits) }
+func (p *peer) told() bool           { return p.left&toldBit != 0 }
 func (p *peer) isSeeding() bool      { return p.left&counterMask == 0 }
 func (p *peer) class() int           { return int(p.up & stateSet >> counterBits) }
 
@@ -72,10 +74,17 @@ func (p *peer) answersTo(id bt.PeerID) bool { return p.id == id && p.last&lastMa
 
 func (p *peer) setClass(c int) { p.up = p.up&^stateSet | uint64(c)<<counterBits }
 
+func (p *peer) setTold(on bool) {
+	p.left &^= toldBit
+	if on {
+		p.left |= toldBit
+	}
+}
+
 func setCounter(word *uint64, n bt.Bytes) { *word = *word&^counterMask | uint64(n)&counterMask }
 
 func bump(word *uint64) {
-	if *word>>counterBits < smallMax {
+	if *word&^toldBit>>counterBits < smallMax {
 		*word += 1 << counterBits
 	}
 }

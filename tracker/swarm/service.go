@@ -20,6 +20,7 @@ func (s *Swarms) Expire(now time.Time, pause func()) {
 func (sh *shard) expire(s *Swarms, nowMs int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	sh.clock = max(sh.clock, nowMs)
 	keep := s.p.SessionKeep.Milliseconds()
 	for rec := uint32(1); rec < sh.peers.used; rec++ {
 		p := sh.peers.at(rec)

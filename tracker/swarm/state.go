@@ -85,6 +85,7 @@ type shard struct {
 
 	dirtyPeers     []uint32
 	dirtyDownloads []uint32
+	clock          int64        // ms, of the last announce or sweep
 	gone           []SessionRow // keys of sessions that were forgotten
 	usage          map[usageKey]use
 	pending        int64 // position of the first journal record that no batch holds; negative: none
@@ -114,6 +115,7 @@ type swarm struct {
 	paused   int                   // listed partial seeds
 	peers6   int                   // listed peers with an IPv6 address
 	version  uint32                // grows with every change of the sets
+	crowdMs  int64                 // when the set of leechers changed last
 }
 
 // New returns empty swarms. wallets finds a member's wallet, nil if there is no such member; it
@@ -212,6 +214,9 @@ func (sh *shard) list(sw *swarm, rec uint32, p *peer, class int) {
 		return
 	}
 	sw.version++
+	if old == classLeech || class == classLeech {
+		sw.crowdMs = sh.clock
+	}
 	if old != notListed {
 		sw.sets[old].leave(p.pos, &sh.peers)
 		sw.count(p, -1)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -74,21 +75,21 @@ func (f *flusher) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return f.flushAll(context.WithoutCancel(ctx))
+			return f.flushNow(context.WithoutCancel(ctx))
 		case <-rest.C:
 		case <-f.kick:
 		}
-		if err := f.flush(ctx, f.rest); err != nil {
+		if err := f.flush(ctx, f.rest); err != nil && !errors.Is(err, errUnfinished) {
 			f.log.Error("the meter could not be written; it is kept and tried again", "error", err)
 		}
 		rest.Reset(f.timing.FlushInterval)
 	}
 }
 
-// rest waits after a batch that took d, unless there is no time to.
-func (f *flusher) rest(ctx context.Context, d time.Duration) {
+// rest waits after a batch that took d, unless there is no time to. It returns false when ctx ends.
+func (f *flusher) rest(ctx context.Context, d time.Duration) bool {
 	if f.journal.Next()-f.released > f.timing.JournalBytes/2 {
-		return
+		return true
 	}
 	pause := time.NewTimer(flushRest * d)
 	defer pause.Stop()
@@ -98,16 +99,28 @@ func (f *flusher) rest(ctx context.Context, d time.Duration) {
 	case <-f.kick:
 		f.hurry() // whoever waits is served by the round after this one, at once
 	}
+	return ctx.Err() == nil
 }
 
-// flushAll writes everything without rest.
-func (f *flusher) flushAll(ctx context.Context) error {
-	return f.flush(ctx, func(context.Context, time.Duration) {})
+// flushTime is how long a start and a stop write the meter. What is left then is in the journal.
+const flushTime = 10 * time.Second
+
+// flushNow writes without rest, for flushTime if there is a journal.
+func (f *flusher) flushNow(ctx context.Context) error {
+	began := time.Now()
+	err := f.flush(ctx, func(context.Context, time.Duration) bool {
+		return !f.timing.Journal || time.Since(began) < flushTime
+	})
+	if errors.Is(err, errUnfinished) {
+		f.log.Info("the meter is not written wholly yet, which takes longer than starts and stops may; the rest is in the journal")
+		return nil
+	}
+	return err
 }
 
 // flush takes the waiters first: what they wait for was metered before they came. rest is called
-// after each batch with how long it took.
-func (f *flusher) flush(ctx context.Context, rest func(context.Context, time.Duration)) error {
+// after each batch with how long it took, and ends the round if it returns false.
+func (f *flusher) flush(ctx context.Context, rest func(context.Context, time.Duration) bool) error {
 	f.flushing.Lock()
 	defer f.flushing.Unlock()
 	f.mu.Lock()
@@ -121,8 +134,11 @@ func (f *flusher) flush(ctx context.Context, rest func(context.Context, time.Dur
 	return err
 }
 
+// errUnfinished says that a round ended before everything was written.
+var errUnfinished = errors.New("the meter is not written wholly yet; the rest is in the journal")
+
 // round writes everything that had changed when it began, and gives the journal's space back.
-func (f *flusher) round(ctx context.Context, rest func(context.Context, time.Duration)) error {
+func (f *flusher) round(ctx context.Context, rest func(context.Context, time.Duration) bool) error {
 	next := f.journal.Next()
 	for left := swarm.Shards; left > 0; {
 		if f.unsaved == nil {
@@ -134,13 +150,13 @@ func (f *flusher) round(ctx context.Context, rest func(context.Context, time.Dur
 			continue
 		}
 		began := time.Now()
-		if err := f.store.Flush(ctx, f.unsaved); err != nil {
+		if err := f.store.Flush(context.WithoutCancel(ctx), f.unsaved); err != nil { // a batch is never left half-way
 			return err
 		}
 		f.swarms.Stored(f.unsaved)
 		f.stored = f.unsaved.Number
-		if f.unsaved = nil; left > 0 {
-			rest(ctx, time.Since(began))
+		if f.unsaved = nil; left > 0 && !rest(ctx, time.Since(began)) {
+			return errUnfinished
 		}
 	}
 	if f.stored > 0 {

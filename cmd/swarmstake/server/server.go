@@ -236,7 +236,7 @@ func (s *Server) loadMeter(ctx context.Context) error {
 		return err
 	}
 	s.flusher = newFlusher(s.swarms, s.store, s.journal, mark, s.conf.Server, s.log)
-	if err := s.flusher.flushAll(ctx); err != nil {
+	if err := s.flusher.flushNow(ctx); err != nil {
 		return err
 	}
 	if !s.conf.Server.Journal {
@@ -379,7 +379,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return quiet(s.flusher.Run(gctx)) })
 	err := g.Wait()
 	s.auditor.wg.Wait()
-	return errors.Join(err, s.flusher.flushAll(context.WithoutCancel(ctx)))
+	return errors.Join(err, s.flusher.flushNow(context.WithoutCancel(ctx)))
 }
 
 // quiet takes the end that was asked for as none.
