@@ -16,7 +16,6 @@ const (
 type verdict struct {
 	transition
 	up, down bt.Bytes // to credit and to count; up still without the link cap
-	durable  bool     // must be stored before it is acknowledged
 	flagged  bool     // no honest client does this
 }
 
@@ -31,22 +30,21 @@ type marks struct {
 // announced this torrent before.
 func (p *Params) judge(m *marks, firstEver bool, a *bt.Announce, nowMs int64) verdict {
 	if m == nil { // row 1
-		v := verdict{transition: create, down: a.Downloaded, durable: true}
+		v := verdict{transition: create, down: a.Downloaded}
 		if firstEver && a.Left == 0 {
 			v.down = 0 // the data was there already
 		}
 		return v
 	}
-	stop := a.Event == bt.Stopped // row 6: durable, whatever else
 	switch {
 	case a.Uploaded >= m.up && a.Downloaded >= m.down: // rows 2, 7
-		return verdict{transition: advance, up: a.Uploaded - m.up, down: a.Downloaded - m.down, durable: stop}
+		return verdict{transition: advance, up: a.Uploaded - m.up, down: a.Downloaded - m.down}
 	case a.Event == bt.Started: // rows 3, 7
-		return verdict{transition: reset, down: a.Downloaded, durable: true}
+		return verdict{transition: reset, down: a.Downloaded}
 	case nowMs-m.lastMs <= p.StaleWindow.Milliseconds(): // row 4
-		return verdict{transition: stale, durable: stop}
+		return verdict{transition: stale}
 	}
-	return verdict{transition: reset, down: a.Downloaded, durable: true, flagged: true} // row 5
+	return verdict{transition: reset, down: a.Downloaded, flagged: true} // row 5
 }
 
 // credit caps an upload difference by what the link can have carried since the last announce.
