@@ -9,6 +9,7 @@ package tokens
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/swarmstake/swarmstake/tracker/bt"
@@ -53,6 +54,21 @@ func Suspense(t bt.TorrentID) Account { return Account(fmt.Sprintf("suspense/%d"
 // Disputed holds a penalty during its appeal window.
 func Disputed(slash int64) Account { return Account(fmt.Sprintf("disputed/%d", slash)) }
 
+// Subsidy holds what the treasury gives to the hosting pool in a month, such as 2026-11.
+func Subsidy(month string) Account { return Account("subsidy/" + month) }
+
+// Sponsor holds what is left of a sponsor's budget for a torrent's seeders.
+func Sponsor(id int64) Account { return Account(fmt.Sprintf("sponsor/%d", id)) }
+
+// Locked holds what a member locked away for a time.
+func Locked(lock int64) Account { return Account(fmt.Sprintf("locked/%d", lock)) }
+
+// Vesting holds fees that a locker claimed and that are released with time.
+func Vesting(claim int64) Account { return Account(fmt.Sprintf("vesting/%d", claim)) }
+
+// Probation holds pay for uploads of a member whose claims are not trusted yet.
+func Probation(m bt.MemberID) Account { return Account(fmt.Sprintf("probation/%d", m)) }
+
 // Available is what a member can spend.
 func Available(m bt.MemberID) Account { return member(m, "available") }
 
@@ -72,7 +88,7 @@ func Collateral(n bt.NodeID) Account { return Account(fmt.Sprintf("node/%d/colla
 func Retained(n bt.NodeID) Account { return Account(fmt.Sprintf("node/%d/retained", n)) }
 
 func member(m bt.MemberID, what string) Account {
-	return Account(fmt.Sprintf("member/%d/%s", m, what))
+	return Account("member/" + strconv.FormatUint(uint64(m), 10) + "/" + what) // often: no Sprintf
 }
 
 // MayOverdraw reports whether the account may be below zero: only issuance and the rails.
@@ -110,6 +126,26 @@ const (
 	CodeSlashBurn   Code = "slash_burn"  // slash: after its appeal window
 	CodeSlashPool   Code = "slash_pool"  // slash: after its appeal window
 	CodeSlashBack   Code = "slash_back"  // slash: returned on appeal
+
+	CodeSell       Code = "sell"       // sale serial
+	CodeRevenue    Code = "revenue"    // "buffer": what the sale's reserve needs no more
+	CodeWithdraw   Code = "withdraw"   // rail and its reference
+	CodeReturn     Code = "return"     // rail and its reference: a withdrawal that was not sent
+	CodeLock       Code = "lock"       // lock
+	CodeUnlock     Code = "unlock"     // lock: its time is over
+	CodeFees       Code = "fees"       // claim: fees that a lock earned, into vesting
+	CodeVested     Code = "vested"     // claim: released
+	CodeNoLockers  Code = "no_lockers" // epoch: fees that no lock earned, to the hosting pool
+	CodeProbation  Code = "probation"  // torrent and epoch: an uploader's pay, not trusted yet
+	CodeTrusted    Code = "trusted"    // torrent and epoch: released from probation
+	CodeDistrusted Code = "distrusted" // torrent and epoch: probation that ended without trust
+	CodeHot        Code = "hot"        // torrent and epoch: bonus for uploads of a wanted torrent
+	CodeSubsidy    Code = "subsidy"    // month, or month and epoch
+	CodeSponsor    Code = "sponsor"    // sponsor, or sponsor and epoch
+	CodeAllowance  Code = "allowance"  // why it was granted: "once", "month", "day"
+	CodeExpire     Code = "expire"     // month: allowance that was not used
+	CodeDownload   Code = "download"   // flush: allowance that was used
+	CodeCorrection Code = "correction" // the operator's reason
 )
 
 // Transfer moves Amount of Asset from one account to another. Shapes: ID ≤ MaxID bytes, printable

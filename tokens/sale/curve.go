@@ -29,6 +29,8 @@ var (
 	ErrSoldOut = errors.New("more than the sale has left")
 	// ErrCost: the fewest tokens wanted cost more than the buyer would pay.
 	ErrCost = errors.New("costs more than the maximum named")
+	// ErrRefund: the tokens offered bring less than the seller would take.
+	ErrRefund = errors.New("brings less than the minimum named")
 	// ErrNotSold: more tokens offered than the curve has sold.
 	ErrNotSold = errors.New("more than the sale has sold")
 )

@@ -98,3 +98,25 @@ func atanhLn(a, b tokens.Amount) *big.Int {
 	}
 	return sum.Lsh(sum, 1)
 }
+
+// slack is more than the error of expNeg before its result is shifted.
+var slack = new(big.Int).Lsh(big.NewInt(1), point-160)
+
+// expNeg returns e^(−a/b) for non-negative a and positive b, in fixed point, rounded up within
+// 2^-159.
+func expNeg(a, b *big.Int) *big.Int {
+	// a/b = k·ln 2 + y with 0 ≤ y < ln 2.
+	ln2 := atanhLn(2, 1)
+	k, y := new(big.Int).QuoRem(ratio(a, b), ln2, new(big.Int))
+	sum := new(big.Int)
+	for term, n := fixed(1), int64(1); term.Sign() != 0; n++ { // 1 − y + y²/2! − …
+		sum.Add(sum, term)
+		term = new(big.Int).Mul(term, y)
+		term.Quo(term.Rsh(term, point), big.NewInt(-n))
+	}
+	sum.Add(sum, slack)
+	if !k.IsInt64() || k.Int64() > point { // smaller than the slack
+		return new(big.Int).Set(slack)
+	}
+	return sum.Rsh(sum, uint(k.Int64())).Add(sum, slack)
+}
