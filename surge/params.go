@@ -17,19 +17,27 @@ import (
 // PPM is one whole in parts per million.
 const PPM = 1_000_000
 
-// Params are the rules of the price. Every field is a configuration key.
+// Params are the rules of the price. Every field is a configuration key; the tags say what it takes.
 type Params struct {
-	Window        time.Duration // horizon of demand and capacity; 1 ms to 24 h
-	HalfLife      time.Duration // of the smoothed saturation; 0 to 24 h, 0: not smoothed
-	Step          time.Duration // time between two steps of the price; 1 ms to 24 h
-	WantedRate    bt.Bytes      // per second: the most that one leecher demands; 1 to MaxRate
-	Delta         int64         // ppm: the largest move of one step; 1 to 500,000
-	Target        int64         // ppm: the saturation at which the price stands; 1 to MaxSaturation
-	MaxSaturation int64         // ppm: saturation is counted up to here; Target to 100,000,000
-	MinMultiplier int64         // ppm of Base; 1 to 1,000,000
-	MaxMultiplier int64         // ppm of Base; 1,000,000 to 1,000,000,000
-	Base          tokens.Amount // utok per GiB at multiplier 1; 0 to MaxBase
-	QuoteFreeze   time.Duration // how long a quote holds for a member and torrent; 0 to 7 days
+	Window        time.Duration `range:"1ms..24h" doc:"horizon of demand and capacity"`
+	HalfLife      time.Duration `range:"0s..24h" doc:"of the smoothed saturation; 0s: not smoothed"`
+	Step          time.Duration `range:"1ms..24h" doc:"time between two steps of the price"`
+	WantedRate    bt.Bytes      `unit:"bytes/s" range:"1..1099511627776" doc:"the most that one leecher demands, and the median download rate that the base price is retargeted to"`
+	Delta         int64         `unit:"ppm" range:"1..500000" doc:"the largest move of one step"`
+	Target        int64         `unit:"ppm" range:"1..100000000" doc:"the saturation at which the price stands; at most max_saturation"`
+	MaxSaturation int64         `unit:"ppm" range:"1..100000000" doc:"saturation is counted up to here"`
+	MinMultiplier int64         `unit:"ppm" range:"1..1000000" doc:"of the base price, the least a download costs"`
+	MaxMultiplier int64         `unit:"ppm" range:"1000000..1000000000" doc:"of the base price, the most a download costs"`
+	Base          tokens.Amount `unit:"utok/GiB" range:"0..1000000000000" doc:"download price at multiplier 1"`
+	QuoteFreeze   time.Duration `range:"0s..168h" doc:"how long a quote holds for a member and torrent"`
+
+	// Retargeting (ECONOMY §10): of this base price, and of the hosting rate of package settle.
+	RetargetInterval time.Duration `range:"0s..8760h" doc:"base price and hosting rate are retargeted so often; 0s: they stay where they are"`
+	RetargetDown     int64         `unit:"ppm" range:"1..1000000" doc:"a retargeting lowers a price to no less than this part of it"`
+	RetargetUp       int64         `unit:"ppm" range:"1000000..100000000" doc:"a retargeting raises a price to no more than this multiple of it"`
+	DeadBand         int64         `unit:"ppm" range:"0..1000000" doc:"no retargeting while what is and what is wanted differ by no more"`
+	BaseMin          int64         `unit:"ppm" range:"1..1000000" doc:"of the base price, the least that retargeting makes of it"`
+	BaseMax          int64         `unit:"ppm" range:"1000000..100000000" doc:"of the base price, the most that retargeting makes of it"`
 }
 
 const (
@@ -53,36 +61,21 @@ func DefaultParams() Params {
 		MaxMultiplier: 10 * PPM,
 		Base:          10 * tokens.Unit,
 		QuoteFreeze:   15 * time.Minute,
+
+		RetargetInterval: 24 * time.Hour,
+		RetargetDown:     800_000,
+		RetargetUp:       1_250_000,
+		DeadBand:         50_000,
+		BaseMin:          500_000,
+		BaseMax:          2_000_000,
 	}
 }
 
-// Validate names the first field that is out of range, its value and what would be accepted.
+// Validate names the first value that does not go with another. What each may be by itself is in the
+// fields' tags, which the configuration holds them to.
 func (p Params) Validate() error {
-	const day = 24 * time.Hour
-	for _, f := range []struct {
-		name           string
-		value, min, to int64
-		show           func(int64) string
-	}{
-		{"window", int64(p.Window), int64(time.Millisecond), int64(day), duration},
-		{"half_life", int64(p.HalfLife), 0, int64(day), duration},
-		{"step", int64(p.Step), int64(time.Millisecond), int64(day), duration},
-		{"wanted_rate_bytes", int64(p.WantedRate), 1, int64(MaxRate), number},
-		{"delta_ppm", p.Delta, 1, PPM / 2, number},
-		{"max_saturation_ppm", p.MaxSaturation, 1, 100 * PPM, number},
-		{"target_ppm", p.Target, 1, p.MaxSaturation, number},
-		{"min_multiplier_ppm", p.MinMultiplier, 1, PPM, number},
-		{"max_multiplier_ppm", p.MaxMultiplier, PPM, 1000 * PPM, number},
-		{"base_utok_per_gib", int64(p.Base), 0, int64(MaxBase), number},
-		{"quote_freeze", int64(p.QuoteFreeze), 0, int64(7 * day), duration},
-	} {
-		if f.value < f.min || f.value > f.to {
-			return fmt.Errorf("surge: %s is %s: want %s to %s", f.name, f.show(f.value), f.show(f.min), f.show(f.to))
-		}
+	if p.Target > p.MaxSaturation {
+		return fmt.Errorf("target = %d: want at most max_saturation, %d", p.Target, p.MaxSaturation)
 	}
 	return nil
 }
-
-func duration(n int64) string { return time.Duration(n).String() }
-
-func number(n int64) string { return fmt.Sprint(n) }

@@ -47,7 +47,8 @@ type Corroborated struct {
 // quote into the epoch's pot, before the split, and counts as admitted from then on: called again
 // with it, what both calls return together keeps the same bounds.
 //
-// Claims that no download admits are those of proven claimants beyond all that was admitted. Which
+// Claims that no download admits are those of proven claimants whose honesty is HonestPPM at least,
+// beyond all that was admitted. Which
 // claims these are is found as the split finds whom to pay: admitted bytes go to those who may have
 // sent them, the rest of each claim is open. Each open claim is shared in proportion to the falls
 // among the downloads that its claimant may have sent to. Admitted bytes may have come from peers
@@ -60,6 +61,11 @@ func Corroborate(in CorroborateInput) ([]Corroborated, error) {
 	}
 	if in.TorrentInput, err = in.checked(); err != nil {
 		return nil, err
+	}
+	for j, c := range in.Claims {
+		in.Claims[j].Standing = c.Standing && c.HonestyPPM >= in.Params.HonestPPM
+		in.Claims[j].Leeching = false // what a claim may earn says nothing about what it proves
+		in.Claims[j].Bytes = min(c.Bytes, maxTotal/bt.Bytes(len(in.Claims)))
 	}
 	open, err := in.open()
 	if err != nil {
@@ -131,7 +137,7 @@ func (in CorroborateInput) open() ([]tokens.Amount, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := total("admitted bytes", admitted)
+	known, err := total("admitted bytes", bounded(admitted, maxTotal))
 	if err != nil || claimed <= known {
 		return nil, err
 	}

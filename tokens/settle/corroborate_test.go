@@ -134,9 +134,6 @@ func TestImpossibleFalls(t *testing.T) {
 		"negative size":      func(in *settle.CorroborateInput) { in.Size = -1 },
 		"negative tolerance": func(in *settle.CorroborateInput) { in.Tolerance = -1 },
 		"negative claim":     func(in *settle.CorroborateInput) { in.Claims[0].Bytes = -1 },
-		"claims overflow": func(in *settle.CorroborateInput) {
-			in.Claims = []settle.Claim{claim(11, 1<<62), claim(12, 1<<62)}
-		},
 	} {
 		in := evidence([]settle.Download{download(1, 1000, 10_000)}, []settle.Claim{claim(11, 7000)}, hidden(2, 6000))
 		spoil(&in)

@@ -3,6 +3,7 @@ package settle
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -35,6 +36,7 @@ type HostingInput struct {
 	Epoch  int64
 	Params Params
 	Pool   tokens.Amount // what the hosting pool may pay for this epoch
+	Rate   tokens.Amount // utok per GiB and hour of weighted work, the most that a host is paid; 0: no such limit
 	Hosts  []Host        // each member, node and torrent once
 	Nodes  map[bt.NodeID]Pledge
 }
@@ -47,9 +49,13 @@ type HostingLine struct {
 	Gross, Held, Net tokens.Amount
 }
 
-// Hosting shares the pool by proven work, bytes·seconds·scarcity·score (ECONOMY §6), without
-// retargeting. Lines are ordered by member, node and torrent; those of nothing are left out; what
-// the guards cut off stays in the pool, so the lines sum to at most Pool.
+// Hosting shares the pool by proven work, bytes·seconds·scarcity·score (ECONOMY §6). Lines are
+// ordered by member, node and torrent; those of nothing are left out; what the guards cut off stays
+// in the pool, so the lines sum to at most Pool.
+//
+// A host, which is a node or all standard clients of a member, is paid at most Rate for its work.
+// Retargeting moves the rate (§10), so that hosts beyond what the network wants are paid less than
+// the pool would give.
 //
 // A node's work counts as far as collateral and retained earnings cover its claims. The rest, like
 // all work of standard clients, is uncollateralised: up to FreeBytes a member, and together at most
@@ -83,8 +89,8 @@ func (in HostingInput) checked() (HostingInput, error) {
 	if err := in.Params.Validate(); err != nil {
 		return in, err
 	}
-	if in.Pool < 0 {
-		return in, fmt.Errorf("%w: hosting pool of %d", ErrInput, in.Pool)
+	if in.Pool < 0 || in.Rate < 0 {
+		return in, fmt.Errorf("%w: hosting pool of %d, rate of %d", ErrInput, in.Pool, in.Rate)
 	}
 	for n, p := range in.Nodes {
 		if p.Collateral < 0 || p.Retained < 0 || p.Collateral > tokens.MaxAmount || p.Retained > tokens.MaxAmount {
@@ -169,10 +175,7 @@ func (in HostingInput) weights(covered, free []bt.Bytes) []int64 {
 		}
 	}
 	for _, hosts := range torrents {
-		groups := clusters(len(hosts), func(a, b int) bool {
-			x, y := in.Hosts[hosts[a]], in.Hosts[hosts[b]]
-			return x.Member == y.Member || shared(x.Network, y.Network)
-		})
+		groups := clusters(pick(in.Hosts, hosts))
 		for _, group := range groups {
 			var heaviest int64
 			var entries []int
@@ -196,7 +199,8 @@ func (in HostingInput) scarce(weight int64, n int) int64 {
 }
 
 // pay returns each host's part of the pool by weight, within what all uncollateralised work, one
-// torrent and one publisher may earn. What is cut off is not given to others: it stays in the pool.
+// torrent, one publisher and one host may earn. What is cut off is not given to others: it stays in
+// the pool.
 func (in HostingInput) pay(weights []int64) []tokens.Amount {
 	n := len(in.Hosts)
 	parts := split(in.Pool, weights)
@@ -218,7 +222,50 @@ func (in HostingInput) pay(weights []int64) []tokens.Amount {
 	for _, hosts := range publishers {
 		limit(pay, hosts, tokens.PPM(in.Pool, in.Params.PublisherCapPPM))
 	}
+	in.limitRate(pay, weights)
 	return pay
+}
+
+// gibHour is the work of 1 GiB for an hour, in blocks·seconds.
+const gibHour = int64(bt.GiB) / bt.BlockSize * 3600
+
+// limitRate cuts what each host earns to Rate for its weighted work, rounded down.
+func (in HostingInput) limitRate(pay []tokens.Amount, weights []int64) {
+	if in.Rate == 0 {
+		return
+	}
+	type payee struct {
+		member bt.MemberID
+		node   bt.NodeID
+	}
+	hosts, n := map[payee][]int{}, len(in.Hosts)
+	for i, h := range in.Hosts {
+		hosts[payee{h.Member, h.Node}] = append(hosts[payee{h.Member, h.Node}], i)
+	}
+	for _, of := range hosts {
+		var most tokens.Amount
+		rest := int64(0)
+		for _, i := range of {
+			part, left := in.worth(weights[i] + weights[n+i]) // at most 2^60
+			rest += left
+			most = min(in.Pool, most+part+tokens.Amount(rest/gibHour))
+			rest %= gibHour
+		}
+		limit(pay, of, most)
+	}
+}
+
+// worth returns Rate·work in utok and gibHour-ths of one; at most the pool.
+func (in HostingInput) worth(work int64) (tokens.Amount, int64) {
+	hi, lo := bits.Mul64(uint64(in.Rate), uint64(work))
+	if hi >= uint64(gibHour) {
+		return in.Pool, 0
+	}
+	part, rest := bits.Div64(hi, lo, uint64(gibHour))
+	if part >= uint64(in.Pool) {
+		return in.Pool, 0
+	}
+	return tokens.Amount(part), int64(rest)
 }
 
 // held returns what of each host's pay its node keeps as collateral: by thirds of the way there,

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
@@ -35,16 +36,41 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// TestClusters: the same as joining every two that share something, over and over.
 func TestClusters(t *testing.T) {
-	pairs := map[[2]int]bool{{1, 4}: true, {4, 6}: true, {0, 2}: true, {2, 5}: true, {0, 5}: true, {3, 7}: true, {6, 7}: true}
-	same := func(a, b int) bool { return pairs[[2]int{min(a, b), max(a, b)}] }
-	want := [][]int{{0, 2, 5}, {1, 3, 4, 6, 7}, {8}}
-	if got := clusters(9, same); !slices.EqualFunc(got, want, slices.Equal[[]int]) {
-		t.Errorf("clusters %v, want %v", got, want)
-	}
-	if got := clusters(0, same); len(got) != 0 {
-		t.Errorf("clusters of nobody: %v", got)
-	}
+	rapid.Check(t, func(t *rapid.T) {
+		hosts, group := make([]Host, rapid.IntRange(0, 12).Draw(t, "hosts")), map[int]int{}
+		for i := range hosts {
+			hosts[i].Member, group[i] = bt.MemberID(rapid.IntRange(1, 8).Draw(t, "member")), i
+			if n := rapid.IntRange(0, 8).Draw(t, "network"); n > 0 {
+				hosts[i].Network = netip.PrefixFrom(netip.AddrFrom4([4]byte{20, 0, byte(n), 0}), 24)
+			}
+		}
+		for range hosts {
+			for i, x := range hosts {
+				for j, y := range hosts {
+					if x.Member == y.Member || shared(x.Network, y.Network) {
+						group[i], group[j] = min(group[i], group[j]), min(group[i], group[j])
+					}
+				}
+			}
+		}
+		var want [][]int
+		for g := range hosts {
+			var of []int
+			for i := range hosts {
+				if group[i] == g {
+					of = append(of, i)
+				}
+			}
+			if of != nil {
+				want = append(want, of)
+			}
+		}
+		if got := clusters(hosts); !slices.EqualFunc(got, want, slices.Equal[[]int]) {
+			t.Fatalf("clusters %v, want %v, of %+v", got, want, hosts)
+		}
+	})
 }
 
 func TestFill(t *testing.T) {
@@ -59,7 +85,7 @@ func TestFill(t *testing.T) {
 		{10, []bt.Bytes{1, 2, 3}, []bt.Bytes{1, 2, 3}},
 		{10, []bt.Bytes{0, 50}, []bt.Bytes{0, 10}},
 	} {
-		if got := fill(c.amount, c.sizes); !slices.Equal(got, c.want) {
+		if got := fill(c.amount, c.sizes, equal(len(c.sizes))); !slices.Equal(got, c.want) {
 			t.Errorf("fill(%d, %v) = %v, want %v", c.amount, c.sizes, got, c.want)
 		}
 	}
@@ -75,7 +101,7 @@ func TestFillIsLevel(t *testing.T) {
 			sizes[i] = bt.Bytes(rapid.Int64Range(0, 300).Draw(t, "size"))
 			room += sizes[i]
 		}
-		got := fill(amount, sizes)
+		got := fill(amount, sizes, equal(len(sizes)))
 		for _, g := range got {
 			sum, level = sum+g, max(level, g)
 		}
@@ -86,6 +112,44 @@ func TestFillIsLevel(t *testing.T) {
 			if g > sizes[i] || g < sizes[i] && g < level-1 {
 				t.Fatalf("vessel %d of size %d stands at %d, the level is %d", i, sizes[i], g, level)
 			}
+		}
+	})
+}
+
+func equal(n int) []int64 {
+	weights := make([]int64, n)
+	for i := range weights {
+		weights[i] = 1
+	}
+	return weights
+}
+
+// Vessels stand equally high for their weights, whatever the order of sizes, and split agrees with
+// the ledger's.
+func TestFillByWeight(t *testing.T) {
+	for _, c := range []struct {
+		amount  bt.Bytes
+		sizes   []bt.Bytes
+		weights []int64
+		want    []bt.Bytes
+	}{
+		{90, []bt.Bytes{100, 100}, []int64{1, 8}, []bt.Bytes{10, 80}},
+		{90, []bt.Bytes{100, 20}, []int64{1, 8}, []bt.Bytes{70, 20}},
+		{90, []bt.Bytes{0, 20, 100}, []int64{5, 1, 1}, []bt.Bytes{0, 20, 70}},
+		{7, []bt.Bytes{100, 100}, []int64{1 << 62, 1 << 62}, []bt.Bytes{4, 3}},
+		{500, []bt.Bytes{100, 20}, []int64{1, 8}, []bt.Bytes{100, 20}},
+		{maxBytes, []bt.Bytes{maxBytes, maxBytes}, []int64{1 << 40, 1}, []bt.Bytes{maxBytes - 1<<20, 1 << 20}},
+	} {
+		if got := fill(c.amount, c.sizes, c.weights); !slices.Equal(got, c.want) {
+			t.Errorf("fill(%d, %v, %v) = %v, want %v", c.amount, c.sizes, c.weights, got, c.want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		weights := rapid.SliceOfN(rapid.Int64Range(0, 1<<rapid.IntRange(1, 62).Draw(t, "bits")), 1, 9).Draw(t, "weights")
+		amount := tokens.Amount(rapid.Int64Range(0, 1<<62).Draw(t, "amount"))
+		weights[0]++
+		if got, want := split(amount, weights), tokens.Split(amount, weights); !slices.Equal(got, want) {
+			t.Fatalf("split %v, want %v", got, want)
 		}
 	})
 }

@@ -41,6 +41,12 @@ func TestValidateNamesTheField(t *testing.T) {
 		"silent_clusters is 0":           func(p *settle.Params) { p.SilentClusters = 0 },
 		"silent_spread_ppm is -1":        func(p *settle.Params) { p.SilentSpreadPPM = -1 },
 		"silent_window is 0s":            func(p *settle.Params) { p.SilentWindow = 0 },
+		"honesty_prior_ppm is -1":        func(p *settle.Params) { p.HonestyPriorPPM = -1 },
+		"honesty_prior_bytes is 0":       func(p *settle.Params) { p.HonestyPriorBytes = 0 },
+		"hot_margin_ppm is -1":           func(p *settle.Params) { p.HotMarginPPM = -1 },
+		"honesty_day is 0s":              func(p *settle.Params) { p.HonestyDay = 0 },
+		"honesty_window is 0s":           func(p *settle.Params) { p.HonestyWindow = 0 },
+		"probation_time is 0s":           func(p *settle.Params) { p.ProbationTime = 0 },
 		"introduction_window is 9000h":   func(p *settle.Params) { p.IntroductionWindow = 9000 * time.Hour },
 		"inflation_ppm is -1":            func(p *settle.Params) { p.InflationPPM = -1 },
 		"inflation_hosting_ppm is 2000000": func(p *settle.Params) {

@@ -110,7 +110,7 @@ func (s *swarms) settle(e int, torrent bt.TorrentID, claims map[key]bt.Bytes) {
 	}
 	for k, b := range claims {
 		if k.torrent == torrent {
-			in.Claims = append(in.Claims, settle.Claim{Member: k.member, Bytes: b, Standing: true, Presence: settle.Presence{ToMs: 3_600_000, Network: network(k.member)}})
+			in.Claims = append(in.Claims, settle.Claim{Member: k.member, Bytes: b, Standing: true, HonestyPPM: 1_000_000, Presence: settle.Presence{ToMs: 3_600_000, Network: network(k.member)}})
 		}
 	}
 	r, err := settle.Torrent(in)

@@ -1,10 +1,7 @@
 package settle
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,6 +22,8 @@ type Download struct {
 	Member  bt.MemberID
 	Bytes   bt.Bytes      // billed
 	Charged tokens.Amount // utok, what the pot holds for them
+	// FreeBytes are admitted too but paid nobody: allowance, freeleech. Only Honesty looks at them.
+	FreeBytes bt.Bytes
 	Presence
 }
 
@@ -35,6 +34,15 @@ type Claim struct {
 	Bytes  bt.Bytes
 	// Standing: eligible, with a standing proof for the torrent and not frozen (ECONOMY §5, §7).
 	Standing bool
+	// HonestyPPM is q as of the day before (Quality); at 0 the claim earns nothing.
+	HonestyPPM int64
+	// GeoPPM is the bonus for distance, up to MaxGeoPPM; 0 counts as 1,000,000, no bonus.
+	GeoPPM int64
+	// Leeching: not the whole torrent was proven, only a piece of it, with left > 0. Such a claim
+	// earns at most half of what its member was charged for the torrent in the epoch.
+	Leeching bool
+	// Earned is what the claim earned at earlier settlements of the epoch.
+	Earned tokens.Amount
 	Presence
 }
 
@@ -68,11 +76,12 @@ type Suspended struct {
 	Amount tokens.Amount
 }
 
-// TorrentResult sums to what the downloaders were charged: Σ awards + lockers + treasury + Σ
-// suspense. Rows are in the order of members; rows of nothing are left out.
+// TorrentResult sums to what the downloaders were charged: Σ awards + Σ probation + lockers +
+// treasury + Σ suspense. Rows are in the order of members; rows of nothing are left out.
 type TorrentResult struct {
 	Charged   tokens.Amount
-	Awards    []Award
+	Awards    []Award // of those whose honesty is HonestPPM at least
+	Probation []Award // of the others: into probation/<member>
 	Lockers   tokens.Amount
 	Treasury  tokens.Amount
 	Suspense  []Suspended
@@ -98,21 +107,22 @@ func Torrent(in TorrentInput) (TorrentResult, error) {
 	for i, pay := range split(shares[0], charges) {
 		rows[i] = Suspended{Member: in.Downloads[i].Member, Bytes: in.Downloads[i].Bytes, Amount: pay}
 	}
-	result := TorrentResult{Charged: charged, Lockers: shares[1], Treasury: shares[2]}
-	result.Awards, result.Suspense, result.Remaining = in.share(rows)
+	out := in.share(rows)
+	result := TorrentResult{Charged: charged, Awards: out.awards, Probation: out.probation, Lockers: shares[1], Treasury: shares[2], Suspense: out.left, Remaining: out.remaining}
 	return result, result.balanced(shares[0])
 }
 
 // ReopenResult sums to the amounts of the rows that were reopened.
 type ReopenResult struct {
 	Awards    []Award
+	Probation []Award
 	Suspense  []Suspended // what is still unclaimed
 	Remaining []Claim
 }
 
 // Reopen shares out what is still suspended of a past epoch among those who still claim it
 // (ECONOMY §5, step 5). in is the epoch's input as at its settlement, but with the claims that
-// remain; rows are its suspense. After the second time the caller moves what is still suspended to
+// remain, of what they Earned; rows are its suspense. After the second time the caller moves what is still suspended to
 // the hosting pool.
 func Reopen(in TorrentInput, rows []Suspended) (ReopenResult, error) {
 	in, err := in.checked()
@@ -134,16 +144,19 @@ func Reopen(in TorrentInput, rows []Suspended) (ReopenResult, error) {
 	if err != nil {
 		return ReopenResult{}, err
 	}
-	awards, suspense, remaining := in.share(slices.Clone(rows))
-	result := ReopenResult{Awards: awards, Suspense: suspense, Remaining: remaining}
-	return result, TorrentResult{Awards: awards, Suspense: suspense}.balanced(whole)
+	out := in.share(slices.Clone(rows))
+	result := ReopenResult{Awards: out.awards, Probation: out.probation, Suspense: out.left, Remaining: out.remaining}
+	return result, TorrentResult{Awards: out.awards, Probation: out.probation, Suspense: out.left}.balanced(whole)
 }
 
-// balanced asserts that awards and suspense are the uploaders' part, and all parts the charge.
+// balanced asserts that awards, probation and suspense are the uploaders' part, and all parts the
+// charge.
 func (r TorrentResult) balanced(uploaders tokens.Amount) error {
 	var sum tokens.Amount
-	for _, a := range r.Awards {
-		sum += a.Pay
+	for _, awards := range [][]Award{r.Awards, r.Probation} {
+		for _, a := range awards {
+			sum += a.Pay
+		}
 	}
 	for _, s := range r.Suspense {
 		sum += s.Amount
@@ -170,128 +183,17 @@ func (in TorrentInput) checked() (TorrentInput, error) {
 	slices.SortFunc(in.Claims, func(a, b Claim) int { return cmp.Compare(a.Member, b.Member) })
 	for i := range in.Downloads {
 		d := &in.Downloads[i]
-		if d.Bytes < 0 || d.Bytes > maxBytes || d.Charged < 0 || d.FromMs > d.ToMs || i > 0 && in.Downloads[i-1].Member == d.Member {
+		if d.Bytes < 0 || d.Bytes > maxBytes || d.FreeBytes < 0 || d.FreeBytes > maxBytes || d.Charged < 0 || d.FromMs > d.ToMs || i > 0 && in.Downloads[i-1].Member == d.Member {
 			return in, fmt.Errorf("%w: download of member %d: %+v", ErrInput, d.Member, *d)
 		}
 		d.Network = network(d.Network)
 	}
 	for i := range in.Claims {
 		c := &in.Claims[i]
-		if c.Bytes < 0 || c.FromMs > c.ToMs || i > 0 && in.Claims[i-1].Member == c.Member {
+		if c.Bytes < 0 || c.Earned < 0 || c.HonestyPPM < 0 || c.HonestyPPM > ppm || c.GeoPPM < 0 || c.GeoPPM > MaxGeoPPM || c.FromMs > c.ToMs || i > 0 && in.Claims[i-1].Member == c.Member {
 			return in, fmt.Errorf("%w: claim of member %d: %+v", ErrInput, c.Member, *c)
 		}
 		c.Network = network(c.Network)
 	}
 	return in, nil
-}
-
-// share is step 4: it gives each row's bytes, and with them its amount, to those who may claim
-// them, and returns what is left of the rows and of the claims.
-func (in TorrentInput) share(rows []Suspended) (awards []Award, left []Suspended, remaining []Claim) {
-	downloads := make(map[bt.MemberID]Download, len(in.Downloads))
-	for _, d := range in.Downloads {
-		downloads[d.Member] = d
-	}
-	sums := make([]Award, len(in.Claims))
-	for _, i := range in.order(rows) {
-		got := in.award(downloads[rows[i].Member], rows[i].Bytes)
-		rest := rows[i].Bytes
-		for j, b := range got {
-			sums[j].Bytes += b
-			in.Claims[j].Bytes -= b
-			rest -= b
-		}
-		// The last part is that of the bytes that nobody may claim.
-		pay := split(rows[i].Amount, append(got, rest))
-		rows[i].Bytes = rest
-		for j := range sums {
-			sums[j].Pay += pay[j]
-			rows[i].Amount -= pay[j]
-		}
-	}
-	for j, a := range sums {
-		a.Member = in.Claims[j].Member
-		if a.Bytes > 0 || a.Pay > 0 {
-			awards = append(awards, a)
-		}
-		if in.Claims[j].Bytes > 0 {
-			remaining = append(remaining, in.Claims[j])
-		}
-	}
-	slices.SortFunc(rows, func(a, b Suspended) int { return cmp.Compare(a.Member, b.Member) })
-	left = slices.DeleteFunc(rows, func(s Suspended) bool { return s.Bytes == 0 && s.Amount == 0 })
-	return awards, left, remaining
-}
-
-// order returns the rows' indices in the order of SHA-256(seed ‖ member, 4 bytes big-endian), which
-// no member can choose.
-func (in TorrentInput) order(rows []Suspended) []int {
-	keys, order := make([][32]byte, len(rows)), make([]int, len(rows))
-	for i, r := range rows {
-		keys[i] = sha256.Sum256(binary.BigEndian.AppendUint32(slices.Clone(in.Seed[:]), uint32(r.Member)))
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(keys[a][:], keys[b][:]) })
-	return order
-}
-
-// award returns how many of a download's bytes each claim gets, by index: filled equally over
-// clusters of claimants, inside a cluster in proportion to what each may claim.
-func (in TorrentInput) award(d Download, amount bt.Bytes) []bt.Bytes {
-	most := make([]bt.Bytes, len(in.Claims))
-	for j, c := range in.Claims {
-		if in.eligible(d, c) {
-			// A claim beyond the download is no better than one of its size.
-			most[j] = min(c.Bytes, amount, in.linkBytes(d.Presence, c.Presence))
-		}
-	}
-	groups := in.groups()
-	sizes := make([]bt.Bytes, len(groups))
-	for g, members := range groups {
-		for _, j := range members {
-			sizes[g] = min(amount, sizes[g]+most[j])
-		}
-	}
-	out := make([]bt.Bytes, len(in.Claims))
-	for g, level := range fill(amount, sizes) {
-		weights := make([]bt.Bytes, len(groups[g]))
-		for k, j := range groups[g] {
-			weights[k] = most[j]
-		}
-		for k, part := range split(tokens.Amount(level), weights) {
-			out[groups[g][k]] = bt.Bytes(part)
-		}
-	}
-	return out
-}
-
-// groups returns the clusters of claimants, members that share a network, in the order of their
-// lowest member. It depends on nothing else, so that odd bytes go the same way for all downloads.
-func (in TorrentInput) groups() (out [][]int) {
-	at := map[netip.Prefix]int{}
-	for j, c := range in.Claims {
-		if g, ok := at[c.Network]; ok && c.Network.IsValid() {
-			out[g] = append(out[g], j)
-			continue
-		}
-		at[c.Network] = len(out)
-		out = append(out, []int{j})
-	}
-	return out
-}
-
-// eligible says whether a claimant may have uploaded to a downloader and be paid for it.
-func (in TorrentInput) eligible(d Download, c Claim) bool {
-	return c.Standing && d.Member != c.Member && !shared(d.Network, c.Network) &&
-		in.Introduced(d.Member, c.Member) && !in.Related(d.Member, c.Member)
-}
-
-// linkBytes returns what a link carries while both are present, rounded down.
-func (in TorrentInput) linkBytes(a, b Presence) bt.Bytes {
-	overlap := min(a.ToMs, b.ToMs) - max(a.FromMs, b.FromMs)
-	if overlap <= 0 {
-		return 0
-	}
-	bytes, _ := multiply(int64(in.Params.LinkCap), overlap)
-	return bt.Bytes(bytes / 1000)
 }

@@ -34,7 +34,7 @@ func download(m int, b bt.Bytes, charged tokens.Amount) settle.Download {
 }
 
 func claim(m int, b bt.Bytes) settle.Claim {
-	return settle.Claim{Member: bt.MemberID(m), Bytes: b, Standing: true, Presence: hour(m)}
+	return settle.Claim{Member: bt.MemberID(m), Bytes: b, Standing: true, HonestyPPM: 1_000_000, Presence: hour(m)}
 }
 
 func mustSettle(t interface{ Fatal(...any) }, in settle.TorrentInput) settle.TorrentResult {

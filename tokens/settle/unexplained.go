@@ -86,6 +86,10 @@ func Unexplained(in UnexplainedInput) (UnexplainedResult, error) {
 	for i, c := range in.Claims {
 		claims[i], whole[i] = c.Bytes, c.Claimed
 	}
+	claims, whole = bounded(claims, maxTotal), bounded(whole, maxTotal)
+	for i := range in.Claims {
+		in.Claims[i].Bytes = claims[i]
+	}
 	sum, err := total("open claim", claims)
 	if err != nil {
 		return UnexplainedResult{}, err

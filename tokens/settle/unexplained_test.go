@@ -135,9 +135,6 @@ func TestUnexplainedRefusesTheImpossible(t *testing.T) {
 		"negative admitted":         func(in *settle.UnexplainedInput) { in.Admitted = -1 },
 		"negative spare":            func(in *settle.UnexplainedInput) { in.Spare = -1 },
 		"no introductions":          func(in *settle.UnexplainedInput) { in.Introduced = nil },
-		"more than there is": func(in *settle.UnexplainedInput) {
-			in.Claims = []settle.OpenClaim{openClaim(11, math.MaxInt64), openClaim(12, math.MaxInt64)}
-		},
 	} {
 		in := settle.UnexplainedInput{Params: exact(), Claims: []settle.OpenClaim{openClaim(11, 100)},
 			Suspects: []settle.Suspect{suspect(1, 300)}, Introduced: always, Related: never}
