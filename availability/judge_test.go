@@ -229,13 +229,8 @@ func TestValidateNamesTheValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, spoil := range map[string]func(*Params){
-		"recheck delay":  func(p *Params) { p.RecheckDelay = 0 },
-		"slash ppm":      func(p *Params) { p.SlashPPM = 1_000_001 },
-		"blocks = 0":     func(p *Params) { p.Blocks = 0 },
-		"renewal lead":   func(p *Params) { p.RenewalLead = p.ProofLifetime },
-		"retry delay":    func(p *Params) { p.RetryDelay = p.RetryMax + time.Second },
-		"max bytes":      func(p *Params) { p.MaxBytes = 1 },
-		"score lambda =": func(p *Params) { p.ScoreLambdaPPM = million },
+		"renewal_lead": func(p *Params) { p.RenewalLead = p.ProofLifetime },
+		"retry_delay":  func(p *Params) { p.RetryDelay = p.RetryMax + time.Second },
 	} {
 		p := DefaultParams()
 		spoil(&p)
