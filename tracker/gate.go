@@ -66,17 +66,24 @@ func (h *Handler) refusal(e *entry, a *bt.Announce) bt.ClientError {
 	return ""
 }
 
-// stake is what the gate says to a member who may not download; empty: may.
-func (h *Handler) stake(e *entry, a *bt.Announce) bt.ClientError {
+// SetGate says from now on what the gate costs, such as "50 VIDYA".
+func (h *Handler) SetGate(price string) {
+	text := bt.ClientError(fmt.Sprintf("you have no stake: stake %s at %s/wallet to download; seeding needs none", price, h.texts.Site))
+	h.noStake.Store(&text)
+}
+
+// stake is what the gate says to a member who may not download, or, below the gate, with the free
+// allowance only; empty: may.
+func (h *Handler) stake(e *entry, a *bt.Announce, free bool) (no bt.ClientError, allowance bool) {
 	switch {
 	case a.Left == 0 || a.Event == bt.Stopped:
-		return ""
+		return "", false
 	case e.member.Silent != "":
-		return bt.ClientError("no downloads until an operator has looked at your account: " + e.member.Silent)
-	case !e.member.GateOK && !e.torrent.Free:
-		return h.noStake
+		return bt.ClientError("no downloads until an operator has looked at your account: " + e.member.Silent), false
+	case !e.member.GateOK && !free:
+		return *h.noStake.Load(), true
 	}
-	return ""
+	return "", false
 }
 
 func (h *Handler) unknownKey() bt.ClientError {

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/swarmstake/swarmstake/tracker/bt"
@@ -53,7 +54,7 @@ type Handler struct {
 	texts   Texts
 	clients func() ClientPolicy
 	limits  *limits // nil: none
-	noStake bt.ClientError
+	noStake atomic.Pointer[bt.ClientError]
 	scratch sync.Pool // of *scratch
 }
 
@@ -86,7 +87,7 @@ func NewHandler(o Options) (*Handler, error) {
 		return nil, errors.New("tracker: intervals must not be negative")
 	}
 	h := &Handler{Options: o, roster: o.Roster, texts: o.Texts, clients: o.Clients}
-	h.noStake = bt.ClientError(fmt.Sprintf("you have no stake: stake %s at %s/wallet to download; seeding needs none", o.Texts.Gate, o.Texts.Site))
+	h.SetGate(o.Texts.Gate)
 	h.scratch.New = func() any { return new(scratch) }
 	if o.Limits.Entries > 0 {
 		h.limits = newLimits(o.Limits)
@@ -174,8 +175,10 @@ func (h *Handler) announce(dst []byte, now time.Time, x *scratch, key, query str
 	if e.torrent == nil {
 		return h.failure(dst, refusal)
 	}
+	free := now.UnixMilli() < e.torrent.FreeUntilMs
 	x.in = swarm.Input{Torrent: e.torrent.Meter, Member: &e.member.Member, Announce: a, Network: bt.Network(addr),
-		Refuse: refusal, NoStake: h.stake(&e, &a), Free: e.torrent.Free}
+		Refuse: refusal, Free: free}
+	x.in.NoStake, x.in.Allowance = h.stake(&e, &a, free)
 	if a.Left > 0 {
 		x.in.Budget = h.roster.Budget(e.member.ID, e.torrent.Meter.ID)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -205,7 +206,7 @@ func TestGuestsSeedAndFetchFreeleech(t *testing.T) {
 	}
 	t1, _ := r.dir.TorrentByID(1)
 	free := *t1
-	free.Free = true
+	free.FreeUntilMs = math.MaxInt64
 	r.dir.PutTorrent(free)
 	if got := r.announce(key(1), query(hash, 5, "")); strings.Contains(got, "failure") {
 		t.Errorf("a guest may fetch freeleech: %q", got)

@@ -24,11 +24,11 @@ type Member struct {
 // Torrent is what the announce path knows of a torrent; like Member, replaced and never changed.
 // Prices change inside Meter.
 type Torrent struct {
-	Meter     *swarm.Torrent
-	Name      string
-	Hashes    []bt.InfoHash // v1, cut v2 or both: one torrent under each (BEP 52)
-	Withdrawn bool
-	Free      bool // freeleech
+	Meter       *swarm.Torrent
+	Name        string
+	Hashes      []bt.InfoHash // v1, cut v2 or both: one torrent under each (BEP 52)
+	Withdrawn   bool
+	FreeUntilMs int64 // freeleech: it costs nothing until then
 }
 
 // Roster finds members and torrents. Answers must be quick: it is asked at every announce.

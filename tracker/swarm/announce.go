@@ -10,14 +10,15 @@ import (
 
 // Input is one announce of a known key, with what the gate found out about it.
 type Input struct {
-	Torrent  *Torrent
-	Member   *Member
-	Announce bt.Announce
-	Network  netip.Prefix   // /24 or /48 of the address; invalid: says nothing
-	Refuse   bt.ClientError // the gate refused: metered and billed all the same, but no peers
-	NoStake  bt.ClientError // likewise, unless more addresses than allowed use the key: that is said first
-	Free     bool           // freeleech: counted, not billed, needs no funds
-	Budget   bt.Bytes       // the most that may be reserved for it at a time; 0: its size
+	Torrent   *Torrent
+	Member    *Member
+	Announce  bt.Announce
+	Network   netip.Prefix   // /24 or /48 of the address; invalid: says nothing
+	Refuse    bt.ClientError // the gate refused: metered and billed all the same, but no peers
+	NoStake   bt.ClientError // likewise, unless more addresses than allowed use the key: that is said first
+	Allowance bool           // … or the free allowance covers the download
+	Free      bool           // freeleech: counted, not billed, needs no funds
+	Budget    bt.Bytes       // the most that may be reserved for it at a time; 0: its size
 }
 
 // Result is the answer. Reply is filled in also with a Refusal, for its intervals. Its slices are
@@ -119,7 +120,7 @@ func (st *step) find() {
 func (st *step) hold() {
 	if st.d.is(downUnheld) {
 		st.d.state &^= downUnheld
-		st.in.Member.Wallet.hold(st.d.reserved)
+		st.in.Member.Wallet.hold(st.d.held)
 	}
 }
 
@@ -304,8 +305,7 @@ func (st *step) finish() {
 	}
 	if st.s.isSeeding() && d.completed == 0 && !st.elsewhere() {
 		d.completed = st.nowMs
-		st.in.Member.Wallet.hold(-d.reserved)
-		d.reserved = 0
+		st.release()
 	}
 	if d.completed != 0 && d.metered > d.pass && !d.is(downSnatched) { // as loadDownload knows it
 		d.state |= downSnatched
@@ -335,29 +335,51 @@ func (st *step) take(down bt.Bytes, gap span) {
 	d.metered = addMetered(d.metered, down)
 	left := min(st.in.Announce.Left, st.in.Torrent.Size)
 	d.maxLeft, d.minLeft = max(d.maxLeft, left), min(d.minLeft, left)
-	if billed := st.p.billable(st.in.Torrent, d.taken()) - before; billed > 0 && !st.in.Free {
+	switch billed := st.p.billable(st.in.Torrent, d.taken()) - before; {
+	case billed == 0:
+	case st.in.Free:
+		st.spread(use{free: billed}, gap)
+	default:
 		st.charge(billed, gap)
 	}
 }
 
-// charge bills bytes at the quote in force before this announce, and spreads bytes and charge over
-// the gap.
-func (st *step) charge(billed bt.Bytes, gap span) {
-	d := st.d
-	owed := d.bill(billed, st.billPrice())
-	st.in.Member.Wallet.draw(d, owed)
-	r := st.sh.recent[st.drec]
-	r.add(st.p, st.nowMs, billed)
-	st.sh.recent[st.drec] = r
+// charge takes bytes from the free allowance, bills what it does not cover at the quote in force
+// before this announce, and spreads bytes and charge over the gap. Only bytes of a client that had
+// consented and reserved are demand, and no free ones: else an allowance, a maximum price of next to
+// nothing or empty accounts could move a price (ECONOMY §4).
+func (st *step) charge(n bt.Bytes, gap span) {
+	u := st.in.Member.take(st.d, n, st.billPrice())
+	if u.billed > 0 && st.s.is(stateFunded) {
+		r := st.sh.recent[st.drec]
+		r.add(st.p, st.nowMs, u.billed)
+		st.sh.recent[st.drec] = r
+	}
+	st.spread(u, gap)
+}
+
+// take books bytes of a download: the allowance first, then the wallet at the given price.
+func (m *Member) take(d *download, n bt.Bytes, price amount) use {
+	allowed := m.Wallet.drawFree(d, n)
+	owed := d.bill(n, n-allowed, price)
+	m.Wallet.draw(d, owed)
+	return use{billed: n - allowed, allowed: allowed, charge: owed}
+}
+
+// spread adds to the member's usage evenly over the gap.
+func (st *step) spread(u use, gap span) {
 	epochs := *st.all.epochs.Load()
 	if e, ok := single(epochs, gap); ok {
-		st.use(use{epoch: e, billed: billed, charge: owed}, gap)
+		u.epoch = e
+		st.use(u, gap)
 		return
 	}
 	weights := weigh(epochs, gap, true)
-	bytes, money := split(int64(billed), weights), split(int64(owed), weights)
+	billed, money := split(int64(u.billed), weights), split(int64(u.charge), weights)
+	allowed, free := split(int64(u.allowed), weights), split(int64(u.free), weights)
 	for i := range weights {
-		st.use(use{epoch: weights[i].epoch, billed: bt.Bytes(bytes[i].amount), charge: amount(money[i].amount)}, gap)
+		st.use(use{epoch: weights[i].epoch, billed: bt.Bytes(billed[i].amount), charge: amount(money[i].amount),
+			allowed: bt.Bytes(allowed[i].amount), free: bt.Bytes(free[i].amount)}, gap)
 	}
 }
 
@@ -369,11 +391,11 @@ func (d *download) taken() bt.Bytes {
 	return max(admitted, min(admitted+d.extra, d.maxLeft-d.minLeft))
 }
 
-// bill adds bytes at a price and returns what is owed for them now.
-func (d *download) bill(n bt.Bytes, price amount) (owed amount) {
+// bill adds bytes, some of them paid at a price, and returns what is owed for them now.
+func (d *download) bill(n, paid bt.Bytes, price amount) (owed amount) {
 	charged := d.charged()
-	d.billed += n
-	cost, rem := surge.Bill(d.cost, int64(d.costRem), n, price)
+	d.billed = addMetered(d.billed, n)
+	cost, rem := surge.Bill(d.cost, int64(d.costRem), paid, price)
 	d.cost, d.costRem = cost, uint32(rem)
 	return d.charged() - charged
 }

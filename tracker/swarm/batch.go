@@ -65,21 +65,22 @@ type SessionRow struct {
 // DownloadRow is what the meter keeps per download. Amounts in utok.
 type DownloadRow struct {
 	DownloadKey
-	Metered     bt.Bytes // Σd over all sessions
-	PassMetered bt.Bytes // Metered when it was last complete and left rose again: size, tolerance and cap count from here
-	Billed      bt.Bytes // after tolerance and cap
-	MaxLeft     bt.Bytes
-	MinLeft     bt.Bytes
-	Cost        tokens.Amount // exact price of Billed, whole utok …
-	CostRem     int64         // … and the remainder in 2^-30 utok
-	Charged     tokens.Amount // handed to flushes so far: Cost rounded up
-	Reserved    tokens.Amount
-	Quote       tokens.Amount // utok per GiB, frozen …
-	QuoteMs     int64         // … at this time; 0: never
-	FirstQuote  tokens.Amount // of this pass: the default maximum price is twice that
-	FirstMs     int64
-	Completed   int64 // unix ms of left → 0; 0: not yet
-	Seq         int64
+	Metered      bt.Bytes // Σd over all sessions
+	PassMetered  bt.Bytes // Metered when it was last complete and left rose again: size, tolerance and cap count from here
+	Billed       bt.Bytes // after tolerance and cap, with what the allowance covered
+	MaxLeft      bt.Bytes
+	MinLeft      bt.Bytes
+	Cost         tokens.Amount // exact price of what was paid of Billed, whole utok …
+	CostRem      int64         // … and the remainder in 2^-30 utok
+	Charged      tokens.Amount // handed to flushes so far: Cost rounded up
+	Reserved     tokens.Amount
+	ReservedFree bt.Bytes      // of the allowance
+	Quote        tokens.Amount // utok per GiB, frozen …
+	QuoteMs      int64         // … at this time; 0: never
+	FirstQuote   tokens.Amount // of this pass: the default maximum price is twice that
+	FirstMs      int64
+	Completed    int64 // unix ms of left → 0; 0: not yet
+	Seq          int64
 
 	Corroborated bt.Bytes // of this pass, beyond what the client admitted (ECONOMY §3)
 	Introduced   IntroSet
@@ -90,6 +91,8 @@ type UsageRow struct {
 	Epoch int64
 	DownloadKey
 	Billed  bt.Bytes      // bytes charged
+	Allowed bt.Bytes      // bytes that cost free allowance
+	Free    bt.Bytes      // bytes of a torrent that was free
 	Charge  tokens.Amount // due for them
 	Claimed bt.Bytes      // upload credited
 	FromMs  int64         // presence: widest span seen in this epoch

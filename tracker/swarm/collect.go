@@ -137,7 +137,7 @@ func (sh *shard) address(rec uint32, p *peer) netip.Addr { return sh.addrPort(re
 func (sh *shard) downloadRow(d *download) DownloadRow {
 	return DownloadRow{
 		DownloadKey: DownloadKey{d.member, d.torrent}, Metered: d.metered, PassMetered: d.pass, Billed: d.billed, MaxLeft: d.maxLeft,
-		MinLeft: d.minLeft, Cost: d.cost, CostRem: int64(d.costRem), Charged: d.charged(), Reserved: d.reserved, Quote: d.quote,
+		MinLeft: d.minLeft, Cost: d.cost, CostRem: int64(d.costRem), Charged: d.charged(), Reserved: d.held.Tokens, ReservedFree: d.held.Free, Quote: d.quote,
 		QuoteMs: d.quoteMs, FirstQuote: d.first, FirstMs: d.firstMs, Completed: d.completed, Corroborated: d.extra, Introduced: sh.introSet(d),
 	}
 }

@@ -14,17 +14,17 @@ import (
 )
 
 // billPrice is the price of bytes that arrived before this announce: the quote that was in force;
-// one that ran out two intervals ago bills at max(quote, current); never above what the member
-// consents to (ECONOMY §4).
+// one that ran out two intervals ago bills at max(quote, current). Beyond the quote, never above what
+// the member consents to (ECONOMY §4); a maximum that was lowered since changes no quote.
 func (st *step) billPrice() tokens.Amount {
 	d, current := st.d, st.in.Torrent.Price()
-	price := d.quote
-	if d.quoteMs == 0 {
-		price = current
-	} else if st.nowMs > d.quoteMs+(st.p.QuoteFreeze+2*st.p.LeecherInterval).Milliseconds() {
-		price = max(price, current)
+	switch {
+	case d.quoteMs == 0:
+		return min(current, st.maxPrice(current))
+	case st.nowMs > d.quoteMs+(st.p.QuoteFreeze+2*st.p.LeecherInterval).Milliseconds():
+		return max(d.quote, min(current, st.maxPrice(d.quote)))
 	}
-	return min(price, st.maxPrice(price))
+	return d.quote
 }
 
 // maxPrice is what the member consents to pay per GiB: default 2·max(first quote, base).
@@ -40,9 +40,10 @@ func (st *step) maxPrice(ifNone tokens.Amount) tokens.Amount {
 }
 
 // quote freezes the current price if no quote stands, and reports whether the member consents.
-// Above the maximum the quote is the maximum, and asked for again at the next announce.
+// Above the maximum the quote is the maximum, and asked for again at the next announce; but never
+// less than what peers were given for before, which a member could else take from at any price.
 func (st *step) quote() bool {
-	d, current := st.d, st.in.Torrent.Price()
+	d, current, agreed := st.d, st.in.Torrent.Price(), st.d.quote
 	if d.first == 0 {
 		d.first = current
 	}
@@ -57,7 +58,7 @@ func (st *step) quote() bool {
 	if d.quote <= limit {
 		return true
 	}
-	d.quote, d.quoteMs = limit, st.nowMs-freeze
+	d.quote, d.quoteMs = max(limit, agreed), st.nowMs-freeze
 	return false
 }
 
@@ -70,29 +71,65 @@ func (st *step) fund() (warning string) {
 	if refusal == "" && st.addresses() > st.p.MaxAddresses {
 		refusal = st.tooMany()
 	}
-	if refusal == "" {
-		refusal = in.NoStake
+	wants := in.Announce.Event != bt.Stopped && !s.isSeeding()
+	guest := refusal == "" && in.NoStake != ""
+	if guest {
+		refusal = st.guest(wants && in.Allowance)
 	}
 	s.set(stateRefused, refusal != "")
-	s.set(stateFunded, false)
-	if refusal == "" && in.Announce.Event != bt.Stopped && !s.isSeeding() {
+	s.set(stateFunded, guest && refusal == "")
+	if refusal == "" && !guest && wants {
 		refusal, warning = st.pay()
 	}
 	st.res.Refusal = refusal
 	return warning
 }
 
+// guest asks a member below the gate for allowance that covers the whole rest of the download. A
+// budget does not help: a guest has no stake that what comes beyond it could be taken from.
+func (st *step) guest(may bool) bt.ClientError {
+	if !may || st.d == nil {
+		return st.in.NoStake
+	}
+	rest := st.remaining()
+	hold, free, ok := st.in.Member.Wallet.Reserve(st.d.held, rest, nil)
+	st.d.held = hold
+	if ok {
+		return ""
+	}
+	if free.Free > 0 {
+		return bt.ClientError(fmt.Sprintf("%s; your free allowance of %s GiB is too little for the %s GiB to go", st.in.NoStake, gib(free.Free), gib(rest)))
+	}
+	return st.in.NoStake
+}
+
+// rest is how much of what is still to come is to be reserved.
+func (st *step) rest() bt.Bytes { return Reservable(st.remaining(), st.in.Budget) }
+
+// remaining is what is still to come.
+func (st *step) remaining() bt.Bytes { return max(0, st.in.Torrent.Size-st.d.taken()) }
+
+// release gives back what the download holds.
+func (st *step) release() {
+	if st.d.held == (Hold{}) {
+		return
+	}
+	st.in.Member.Wallet.release(st.d.held)
+	st.d.held = Hold{}
+}
+
 // pay asks for the member's consent and funds. A partial seed that has no funds for the rest is
 // told nothing and of nobody: it does not want the rest, but nobody can tell.
 func (st *step) pay() (refusal bt.ClientError, warning string) {
 	s := st.s
-	if st.in.Free {
+	switch {
+	case st.in.Free:
+		st.release()
 		s.set(stateFunded, true)
 		return "", ""
-	}
-	if st.quote() {
+	case st.quote() || st.covered():
 		refusal, warning = st.reserve()
-	} else {
+	default:
 		refusal = st.tooDear()
 	}
 	if refusal != "" && s.is(statePaused) {
@@ -119,22 +156,32 @@ func (st *step) addresses() (n int) {
 	return len(slices.Compact(seen))
 }
 
-// reserve asks for the price of what is still to come, as much of it as the member's budget for the
-// torrent allows to be reserved at a time.
+// covered reports whether the allowance covers all that is still to come, whatever it would cost.
+func (st *step) covered() bool {
+	return st.in.Member.Wallet.covers(st.d.held.Free, st.rest())
+}
+
+// reserve asks for the allowance and the price of what is still to come, as much of it as the
+// member's budget for the torrent allows to be reserved at a time.
 func (st *step) reserve() (refusal bt.ClientError, warning string) {
-	d, wallet := st.d, st.in.Member.Wallet
-	rest := Reservable(max(0, st.in.Torrent.Size-d.taken()), st.in.Budget)
-	// ⌈p·X/2^30⌉, continuing the exact cost so far: rounding every part up would ask an announce in
-	// the middle for one micro-token more than the first one reserved.
-	want := surge.Due(surge.Bill(d.cost, int64(d.costRem), rest, d.quote)) - d.charged()
-	free, ok := wallet.Replace(d.reserved, want)
+	d, rest := st.d, st.rest()
+	hold, free, ok := st.in.Member.Wallet.Reserve(d.held, rest, d.costOf)
 	if !ok {
-		return st.tooPoor(free, want, rest), ""
+		paid := rest - min(rest, free.Free)
+		return st.tooPoor(free.Tokens, d.costOf(paid), paid), ""
 	}
-	d.reserved = want
+	d.held = hold
 	st.s.set(stateFunded, true)
-	st.low = free-want < tokens.Amount(mulDiv(int64(want), st.p.LowFundsPPM, ppm))
-	return "", st.warn(max(0, free-want)) // funds may have shrunk below what they already reserve
+	want := hold.Tokens
+	st.low = free.Tokens-want < tokens.Amount(mulDiv(int64(want), st.p.LowFundsPPM, ppm))
+	return "", st.warn(max(0, free.Tokens-want)) // funds may have shrunk below what they already reserve
+}
+
+// costOf is what bytes would cost at the quote: ⌈p·X/2^30⌉, continuing the exact cost so far:
+// rounding every part up would ask an announce in the middle for one micro-token more than the
+// first one reserved.
+func (d *download) costOf(paid bt.Bytes) amount {
+	return surge.Due(surge.Bill(d.cost, int64(d.costRem), paid, d.quote)) - d.charged()
 }
 
 // gib formats bytes for a text.

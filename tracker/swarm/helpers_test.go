@@ -35,6 +35,8 @@ type world struct {
 	batches []*swarm.Batch
 	journal memJournal
 	epochs  []swarm.Epoch
+
+	allowance bt.Bytes // of every member
 }
 
 // memJournal is a journal that a kill leaves alone.
@@ -84,6 +86,7 @@ func (w *world) member(id bt.MemberID) *swarm.Member {
 	if m == nil {
 		m = &swarm.Member{ID: id, Wallet: new(swarm.Wallet)}
 		m.Wallet.Set(w.funds(id), 50*tokens.Unit)
+		m.Wallet.SetAllowance(0, w.allowance)
 		w.members[id] = m
 	}
 	return m
@@ -109,6 +112,7 @@ type say struct {
 	want    int // 0: 50; −1: none
 	refuse  bt.ClientError
 	stake   bt.ClientError
+	guest   bool // … unless the allowance covers it
 	free    bool
 	paused  bool
 	budget  bt.Bytes
@@ -127,7 +131,7 @@ func (w *world) announce(x say) swarm.Result {
 	}
 	var res swarm.Result
 	w.s.Announce(w.now, &swarm.Input{
-		Torrent: w.torrent, Member: w.member(x.member), Refuse: x.refuse, NoStake: x.stake, Free: x.free, Budget: x.budget,
+		Torrent: w.torrent, Member: w.member(x.member), Refuse: x.refuse, NoStake: x.stake, Allowance: x.guest, Free: x.free, Budget: x.budget,
 		Network: netip.MustParsePrefix("192.0.2.0/24"),
 		Announce: bt.Announce{PeerID: peer(x.peer), Addr: netip.MustParseAddrPort(x.addr), Uploaded: x.u,
 			Downloaded: x.d, Left: x.l, Event: x.e, NumWant: max(0, x.want), Compact: x.compact, Paused: x.paused},
@@ -191,13 +195,14 @@ func (w *world) kill() {
 	sessions := map[swarm.SessionKey]swarm.SessionRow{}
 	downloads := map[swarm.DownloadKey]swarm.DownloadRow{}
 	stored := swarm.Stored{Positions: map[int]int64{}}
-	pending := map[bt.MemberID]tokens.Amount{}
+	pending, used := map[bt.MemberID]tokens.Amount{}, map[bt.MemberID]bt.Bytes{}
 	for _, b := range w.batches {
 		for _, p := range b.Shards {
 			stored.Positions[p.Shard] = p.Position
 		}
 		for _, u := range b.Usage {
 			pending[u.Member] -= u.Charge // it is in the ledger now
+			used[u.Member] += u.Allowed
 		}
 		for _, s := range b.Sessions {
 			if s.Seq > sessions[s.SessionKey].Seq {
@@ -222,6 +227,7 @@ func (w *world) kill() {
 	for id, m := range w.members {
 		m.Wallet = new(swarm.Wallet)
 		m.Wallet.Set(w.funds(id)+pending[id], 50*tokens.Unit)
+		m.Wallet.SetAllowance(0, w.allowance-used[id])
 	}
 	w.s.Load(stored, w.now, w.now)
 	for pos, rec := range w.journal.records {

@@ -24,7 +24,11 @@ const (
 	recUsage
 	recTold  // members whose downloads of the torrent learned of this one
 	recNeeds // the batch that must be stored for this record and those behind it to count
+	recHold  // of the download: what it holds of the allowance; absent, it holds nothing
 )
+
+// wideUses, in the number of usage parts, says that each has allowance and free bytes too.
+const wideUses = 1 << 15
 
 // image is what of a session and its download decides whether an announce changed anything.
 type image struct {
@@ -155,8 +159,12 @@ func (sh *shard) downloadRecord(d *download) []byte {
 
 func (sh *shard) appendDownload(b []byte, d *download) []byte {
 	for _, n := range [...]int64{int64(d.metered), int64(d.pass), int64(d.billed), int64(d.maxLeft), int64(d.minLeft), int64(d.cost),
-		int64(d.reserved), int64(d.quote), int64(d.first), int64(d.extra), d.quoteMs, d.firstMs, d.completed, int64(d.costRem)} {
+		int64(d.held.Tokens), int64(d.quote), int64(d.first), int64(d.extra), d.quoteMs, d.firstMs, d.completed, int64(d.costRem)} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(n))
+	}
+	if d.held.Free > 0 {
+		b[0] |= recHold
+		b = binary.LittleEndian.AppendUint64(b, uint64(d.held.Free))
 	}
 	if d.is(downIntro) {
 		d.state &^= downIntro
@@ -177,10 +185,20 @@ func appendUses(b []byte, uses []use) []byte {
 		return b
 	}
 	b[0] |= recUsage
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(uses)))
+	count := uint16(len(uses))
+	for _, u := range uses {
+		if u.allowed > 0 || u.free > 0 {
+			count |= wideUses
+		}
+	}
+	b = binary.LittleEndian.AppendUint16(b, count)
 	for _, u := range uses {
 		for _, n := range [...]int64{u.epoch, int64(u.billed), int64(u.claimed), int64(u.charge), u.fromMs, u.toMs, int64(u.network)} {
 			b = binary.LittleEndian.AppendUint64(b, uint64(n))
+		}
+		if count&wideUses != 0 {
+			b = binary.LittleEndian.AppendUint64(b, uint64(u.allowed))
+			b = binary.LittleEndian.AppendUint64(b, uint64(u.free))
 		}
 	}
 	return b
@@ -244,6 +262,9 @@ func (r *reader) download(k DownloadKey, what byte) (d DownloadRow) {
 	d.MaxLeft, d.MinLeft, d.Cost, d.Reserved = bt.Bytes(r.i64()), bt.Bytes(r.i64()), amount(r.i64()), amount(r.i64())
 	d.Quote, d.FirstQuote, d.Corroborated = amount(r.i64()), amount(r.i64()), bt.Bytes(r.i64())
 	d.QuoteMs, d.FirstMs, d.Completed, d.CostRem = r.i64(), r.i64(), r.i64(), r.i64()
+	if what&recHold != 0 {
+		d.ReservedFree = bt.Bytes(r.i64())
+	}
 	switch {
 	case what&recAll != 0:
 		d.Introduced = Everybody()
@@ -251,7 +272,7 @@ func (r *reader) download(k DownloadKey, what byte) (d DownloadRow) {
 		d.Introduced = ParseIntroSet(r.take(introBytes))
 	}
 	for _, n := range [...]int64{int64(d.Metered), int64(d.PassMetered), int64(d.Billed), int64(d.MaxLeft), int64(d.MinLeft), int64(d.Cost),
-		int64(d.Reserved), int64(d.Quote), int64(d.FirstQuote), int64(d.Corroborated), d.QuoteMs, d.FirstMs, d.Completed, d.CostRem} {
+		int64(d.Reserved), int64(d.ReservedFree), int64(d.Quote), int64(d.FirstQuote), int64(d.Corroborated), d.QuoteMs, d.FirstMs, d.Completed, d.CostRem} {
 		r.bad = r.bad || n < 0 || n > maxRecorded
 	}
 	r.bad = r.bad || d.PassMetered > d.Metered || d.MinLeft > d.MaxLeft || d.Cost > tokens.MaxAmount || d.CostRem >= 1<<30
@@ -260,14 +281,18 @@ func (r *reader) download(k DownloadKey, what byte) (d DownloadRow) {
 
 func (r *reader) uses() []use {
 	out := make([]use, 0, 2)
-	for range r.u16() {
+	count := r.u16()
+	for range count &^ wideUses {
 		if r.bad {
 			break
 		}
 		out = append(out, use{epoch: r.i64(), billed: bt.Bytes(r.i64()), claimed: bt.Bytes(r.i64()), charge: amount(r.i64()),
 			fromMs: r.i64(), toMs: r.i64(), network: network(r.i64())})
 		u := &out[len(out)-1]
-		for _, n := range [...]int64{int64(u.billed), int64(u.claimed), int64(u.charge), u.fromMs, u.toMs} {
+		if count&wideUses != 0 {
+			u.allowed, u.free = bt.Bytes(r.i64()), bt.Bytes(r.i64())
+		}
+		for _, n := range [...]int64{int64(u.billed), int64(u.claimed), int64(u.charge), int64(u.allowed), int64(u.free), u.fromMs, u.toMs} {
 			r.bad = r.bad || n < 0 || n > maxRecorded
 		}
 	}
@@ -333,6 +358,7 @@ func (s *Swarms) Replay(pos int64, rec []byte) error {
 		sh.addUsage(k, u)
 		if w := s.wallets(k.Member); w != nil {
 			w.charge(u.charge, 0)
+			w.use(u.allowed)
 		}
 	}
 	for _, m := range told {

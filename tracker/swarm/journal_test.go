@@ -447,7 +447,7 @@ func (l *life) actions() map[string]func(*rapid.T) {
 			k, n := l.pick(t), bt.Bytes(rapid.IntRange(0, 20*int(mb)).Draw(t, "bytes"))
 			var charged [2]tokens.Amount
 			for i, s := range []*station{l.mortal, l.immortal} {
-				charged[i], _ = s.s.Corroborate(l.torrents[k.torrent], s.members[k.member], 1, n)
+				charged[i], _ = s.s.Corroborate(l.torrents[k.torrent], s.members[k.member], 1, n, false)
 			}
 			if charged[0] != charged[1] && !l.silent {
 				l.t.Fatalf("corroborated: charged %d when killed, else %d", charged[0], charged[1])
@@ -555,7 +555,7 @@ func TestCorroboratedBytesSurvive(t *testing.T) {
 			w.announce(k, say{peer: "a", addr: "10.0.0.1:1", l: size / 2}) // and admits nothing
 			s := w.mortal
 			reserved := s.members[1].Wallet.Funds().Reserved
-			charged, stored := s.s.Corroborate(w.torrents[0], s.members[1], 1, 30*mb)
+			charged, stored := s.s.Corroborate(w.torrents[0], s.members[1], 1, 30*mb, false)
 			if !stored || charged != cost(price, 30*mb) {
 				t.Fatalf("charged %d, stored %v", charged, stored)
 			}
@@ -597,7 +597,7 @@ func records() (out [][]byte) {
 		w.announce(say{member: m + 100, u: mb})
 	}
 	w.announce(say{member: 100, d: size, e: bt.Stopped})
-	w.s.Corroborate(w.torrent, w.member(101), 1, 90*mb)
+	w.s.Corroborate(w.torrent, w.member(101), 1, 90*mb, false)
 	w.s.Release(swarm.DownloadKey{Member: 102, Torrent: 7}, 5)
 	return w.journal.records
 }

@@ -73,14 +73,14 @@ func (s *Swarms) loadDownload(sh *shard, row DownloadRow, drec uint32) (uint32, 
 		}
 	}
 	d := sh.downloads.at(drec)
-	held := d.reserved
+	held := d.held
 	if d.is(downUnheld) {
-		held = 0
+		held = Hold{}
 	}
 	kept := *d
 	*d = download{
 		member: row.Member, torrent: row.Torrent, metered: row.Metered, pass: row.PassMetered, billed: row.Billed, maxLeft: row.MaxLeft,
-		minLeft: row.MinLeft, cost: row.Cost, costRem: uint32(row.CostRem), reserved: row.Reserved, quote: row.Quote, first: row.FirstQuote,
+		minLeft: row.MinLeft, cost: row.Cost, costRem: uint32(row.CostRem), held: Hold{row.Reserved, row.ReservedFree}, quote: row.Quote, first: row.FirstQuote,
 		extra: row.Corroborated, quoteMs: row.QuoteMs, firstMs: row.FirstMs, completed: row.Completed,
 		intro: kept.intro, sessions: kept.sessions, state: kept.state,
 	}
@@ -90,7 +90,8 @@ func (s *Swarms) loadDownload(sh *shard, row DownloadRow, drec uint32) (uint32, 
 		sh.swarm(row.Torrent).snatched++
 	}
 	if w := s.wallets(row.Member); w != nil {
-		w.hold(d.reserved - held)
+		w.release(held)
+		w.hold(d.held)
 		d.state &^= downUnheld
 	} else {
 		d.state |= downUnheld

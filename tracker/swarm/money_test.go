@@ -19,7 +19,7 @@ func TestBytesAfterACorroborationAreBilled(t *testing.T) {
 	w.announce(say{member: 1, l: size, e: bt.Started})
 	w.wait(5 * time.Minute)
 	w.announce(say{member: 1, l: half})
-	w.s.Corroborate(w.torrent, w.member(1), 1, half-tolerance)
+	w.s.Corroborate(w.torrent, w.member(1), 1, half-tolerance, false)
 	for done := bt.Bytes(10 << 20); done <= half; done += 10 << 20 {
 		w.wait(5 * time.Minute)
 		w.announce(say{member: 1, d: done, l: half - done})
@@ -184,7 +184,7 @@ func TestWalletEqualsDownloads(t *testing.T) {
 	check("released")
 	w.announce(say{member: 1, d: 10 << 20, l: size - 10<<20, budget: 1 << 20})
 	check("budget")
-	w.s.Corroborate(w.torrent, w.member(1), 1, 30<<20)
+	w.s.Corroborate(w.torrent, w.member(1), 1, 30<<20, false)
 	check("corroborated")
 	w.kill()
 	check("killed")

@@ -20,27 +20,27 @@ import (
 // Params are the rules that configuration may change. Every field of DefaultParams is a value of
 // the design; a demonstration shortens the times.
 type Params struct {
-	SeederInterval  time.Duration // PROTOCOLS §1
-	LeecherInterval time.Duration
-	MinInterval     time.Duration
-	JitterPPM       int64         // either way
-	ExpiryGrace     time.Duration // after two missed intervals a peer is gone
+	SeederInterval  time.Duration `range:"1s..24h" doc:"between two announces of a seeder (PROTOCOLS §1); at least min_interval"`
+	LeecherInterval time.Duration `range:"1s..24h" doc:"between two announces of a leecher; at least min_interval"`
+	MinInterval     time.Duration `range:"1s..24h" doc:"an announce sooner after the last gets the same reply"`
+	JitterPPM       int64         `unit:"ppm" range:"0..500000" doc:"intervals vary so much either way"`
+	ExpiryGrace     time.Duration `range:"0s..24h" doc:"after two missed intervals and this a peer is gone"`
 
-	StaleWindow   time.Duration // ECONOMY §3 row 4
-	LinkCapBits   int64         // bits a second that one session can have uploaded
-	TolerancePPM  int64         // of the size, plus one piece: forgiven above the size
-	CapPPM        int64         // of the size, plus two pieces: the most a download is billed
-	SessionKeep   time.Duration // how long a silent session's marks are kept
-	MaxSessions   int           // sessions kept per download; beyond it the one silent longest is forgotten
-	MaxAddresses  int           // that may use one key at once: the key of a member for a torrent
-	TouchInterval time.Duration // the time of an announce that changed nothing is stored so often
-	QuoteFreeze   time.Duration // ECONOMY §4
-	DemandWindow  time.Duration
-	BasePrice     tokens.Amount // utok per GiB: what the default maximum price never falls below
-	LowFundsPPM   int64         // of the need: with less left over the member is warned and asked again sooner
-	Symbol        string        // in texts
-	FundsURL      string        // in texts: where to add funds
-	SummaryBucket time.Duration // resolution of the demand window
+	StaleWindow   time.Duration `range:"0s..4m12s" dated:"yes" doc:"a counter that fell within it of the last announce is reordering, later a restart (ECONOMY §3)"`
+	LinkCapBits   int64         `unit:"bits/s" range:"8..1000000000000" dated:"yes" doc:"the most that one session can have uploaded"`
+	TolerancePPM  int64         `unit:"ppm" range:"0..1000000" dated:"yes" doc:"of the size, and one piece: forgiven above the size"`
+	CapPPM        int64         `unit:"ppm" range:"1000000..10000000" dated:"yes" doc:"of the size, and two pieces: the most a download is billed"`
+	SessionKeep   time.Duration `range:"2s..87600h" doc:"how long a silent session's marks are kept; at least twice seeder_interval"`
+	MaxSessions   int           `unit:"sessions" range:"1..1024" doc:"kept per download; beyond them the one silent longest is forgotten"`
+	MaxAddresses  int           `unit:"addresses" range:"1..1024" doc:"that may use one announce key at once"`
+	TouchInterval time.Duration `range:"1s..8760h" doc:"the time of an announce that changed nothing is stored so often; at least min_interval"`
+	QuoteFreeze   time.Duration `derived:"surge.quote_freeze" doc:"how long a quote holds (ECONOMY §4)"`
+	DemandWindow  time.Duration `derived:"surge.window" doc:"what was billed within it counts as demand"`
+	BasePrice     tokens.Amount `derived:"surge.base" unit:"utok/GiB" doc:"the default maximum price never falls below it"`
+	LowFundsPPM   int64         `unit:"ppm" range:"0..10000000" doc:"of the need: with less left over the member is warned and asked again sooner"`
+	Symbol        string        `derived:"economy.symbol" doc:"in texts"`
+	FundsURL      string        `derived:"url" doc:"in texts: where to add funds"`
+	SummaryBucket time.Duration `range:"1ms..24h" dated:"yes" doc:"resolution of surge.window, which has at most 16 of them"`
 }
 
 // DefaultParams returns the values of the design.
@@ -65,11 +65,11 @@ func (p Params) Validate() error {
 		v    time.Duration
 		min  time.Duration
 	}{
-		{"min interval", p.MinInterval, time.Second},
-		{"leecher interval", p.LeecherInterval, p.MinInterval}, {"seeder interval", p.SeederInterval, p.MinInterval},
-		{"expiry grace", p.ExpiryGrace, 0}, {"stale window", p.StaleWindow, 0},
-		{"session keep", p.SessionKeep, 2 * p.SeederInterval}, {"touch interval", p.TouchInterval, p.MinInterval}, {"quote freeze", p.QuoteFreeze, 0},
-		{"summary bucket", p.SummaryBucket, time.Millisecond}, {"demand window", p.DemandWindow, p.SummaryBucket},
+		{"min_interval", p.MinInterval, time.Second},
+		{"leecher_interval", p.LeecherInterval, p.MinInterval}, {"seeder_interval", p.SeederInterval, p.MinInterval},
+		{"expiry_grace", p.ExpiryGrace, 0}, {"stale_window", p.StaleWindow, 0},
+		{"session_keep", p.SessionKeep, 2 * p.SeederInterval}, {"touch_interval", p.TouchInterval, p.MinInterval}, {"quote_freeze", p.QuoteFreeze, 0},
+		{"summary_bucket", p.SummaryBucket, time.Millisecond}, {"demand_window (surge.window)", p.DemandWindow, p.SummaryBucket},
 	} {
 		if d.v < d.min {
 			return fmt.Errorf("%s is %v: want at least %v", d.name, d.v, d.min)
@@ -80,23 +80,23 @@ func (p Params) Validate() error {
 		v        int64
 		min, max int64
 	}{
-		{"jitter", p.JitterPPM, 0, 500_000}, {"link cap", p.LinkCapBits, 8, maxLinkCap},
-		{"tolerance", p.TolerancePPM, 0, ppm}, {"cap", p.CapPPM, ppm, 10 * ppm},
-		{"sessions per download", int64(p.MaxSessions), 1, 1 << 10}, {"addresses per key", int64(p.MaxAddresses), 1, 1 << 10},
-		{"base price", int64(p.BasePrice), 0, int64(tokens.MaxAmount)}, {"low funds", p.LowFundsPPM, 0, 10 * ppm},
+		{"jitter_ppm", p.JitterPPM, 0, 500_000}, {"link_cap_bits", p.LinkCapBits, 8, maxLinkCap},
+		{"tolerance_ppm", p.TolerancePPM, 0, ppm}, {"cap_ppm", p.CapPPM, ppm, 10 * ppm},
+		{"max_sessions", int64(p.MaxSessions), 1, 1 << 10}, {"max_addresses", int64(p.MaxAddresses), 1, 1 << 10},
+		{"base_price", int64(p.BasePrice), 0, int64(tokens.MaxAmount)}, {"low_funds_ppm", p.LowFundsPPM, 0, 10 * ppm},
 	} {
 		if n.v < n.min || n.v > n.max {
 			return fmt.Errorf("%s is %d: want %d to %d", n.name, n.v, n.min, n.max)
 		}
 	}
 	if p.StaleWindow > maxStaleWindow {
-		return fmt.Errorf("stale window is %v: want at most %v", p.StaleWindow, maxStaleWindow)
+		return fmt.Errorf("stale_window is %v: want at most %v", p.StaleWindow, maxStaleWindow)
 	}
 	if p.SessionKeep > 10*365*24*time.Hour {
-		return fmt.Errorf("session keep is %v: want at most ten years", p.SessionKeep)
+		return fmt.Errorf("session_keep is %v: want at most ten years", p.SessionKeep)
 	}
 	if p.DemandWindow/p.SummaryBucket > maxBuckets {
-		return fmt.Errorf("demand window is %v: want at most %d times the summary bucket of %v", p.DemandWindow, maxBuckets, p.SummaryBucket)
+		return fmt.Errorf("demand_window (surge.window) is %v: want at most %d times summary_bucket, %v", p.DemandWindow, maxBuckets, p.SummaryBucket)
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	})
 	again(func(i int) {
-		s.Corroborate(ts[i%torrents], wallets[bt.MemberID(1+i%members)], 1, 1<<16)
+		s.Corroborate(ts[i%torrents], wallets[bt.MemberID(1+i%members)], 1, 1<<16, false)
 		time.Sleep(time.Millisecond)
 	})
 	wg.Wait()

@@ -142,7 +142,7 @@ type download struct {
 	maxLeft   bt.Bytes
 	minLeft   bt.Bytes
 	cost      tokens.Amount
-	reserved  tokens.Amount
+	held      Hold
 	quote     tokens.Amount
 	first     tokens.Amount // FirstQuote
 	extra     bt.Bytes      // Corroborated

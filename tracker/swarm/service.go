@@ -61,8 +61,8 @@ func (sh *shard) releaseStopped(s *Swarms, cut int64) {
 		}
 	}
 	for drec := uint32(1); drec < sh.downloads.used; drec++ {
-		if d := sh.downloads.at(drec); d.reserved > 0 && !busy[drec] {
-			s.release(sh, drec, d, d.reserved)
+		if d := sh.downloads.at(drec); d.held != (Hold{}) && !busy[drec] {
+			s.release(sh, drec, d, d.held)
 		}
 	}
 }
@@ -81,14 +81,15 @@ func (s *Swarms) endMs(p *peer) int64 {
 
 // release gives part of a reservation back to the member's funds. A full journal does not keep it
 // from that: then the release waits in memory for the next flush.
-func (s *Swarms) release(sh *shard, drec uint32, d *download, a amount) {
-	if a == 0 {
+func (s *Swarms) release(sh *shard, drec uint32, d *download, h Hold) {
+	if h == (Hold{}) {
 		return
 	}
 	if w := s.wallets(d.member); w != nil && !d.is(downUnheld) {
-		w.hold(-a)
+		w.release(h)
 	}
-	d.reserved -= a
+	d.held.Tokens -= h.Tokens
+	d.held.Free -= h.Free
 	sh.touchDownload(drec, d)
 	sh.write(s.journal, sh.downloadRecord(d))
 }
@@ -96,12 +97,13 @@ func (s *Swarms) release(sh *shard, drec uint32, d *download, a amount) {
 // Release takes part of a download's reservation away, at most all of it: what a settlement charged
 // against it has left the member's funds.
 func (s *Swarms) Release(k DownloadKey, a amount) {
-	s.withDownload(k, func(sh *shard, drec uint32, d *download) { s.release(sh, drec, d, min(a, d.reserved)) })
+	s.withDownload(k, func(sh *shard, drec uint32, d *download) { s.release(sh, drec, d, Hold{Tokens: min(a, d.held.Tokens)}) })
 }
 
 // Corroborate bills bytes that a member took of a torrent beyond what its client admitted, into an
-// epoch that is over, at the quote in force (ECONOMY §3). It reports what was charged.
-func (s *Swarms) Corroborate(t *Torrent, m *Member, epoch int64, n bt.Bytes) (charged amount, stored bool) {
+// epoch that is over, at the quote in force (ECONOMY §3); free says that the torrent cost nothing in it.
+// It reports what was charged.
+func (s *Swarms) Corroborate(t *Torrent, m *Member, epoch int64, n bt.Bytes, free bool) (charged amount, stored bool) {
 	stored = true
 	s.withDownload(DownloadKey{m.ID, t.ID}, func(sh *shard, drec uint32, d *download) {
 		before := s.p.billable(t, d.taken())
@@ -111,9 +113,11 @@ func (s *Swarms) Corroborate(t *Torrent, m *Member, epoch int64, n bt.Bytes) (ch
 		if d.quoteMs == 0 {
 			price = t.Price()
 		}
-		charged = d.bill(billed, price)
-		m.Wallet.draw(d, charged)
-		u := use{epoch: epoch, billed: billed, charge: charged}
+		u := use{free: billed}
+		if !free {
+			u = m.take(d, billed, price)
+		}
+		u.epoch, charged = epoch, u.charge
 		sh.addUsage(DownloadKey{m.ID, t.ID}, u)
 		sh.touchDownload(drec, d)
 		stored = sh.write(s.journal, appendUses(sh.downloadRecord(d), []use{u}))

@@ -137,9 +137,6 @@ func New(p Params, wallets func(bt.MemberID) *Wallet) *Swarms {
 	return s
 }
 
-// Params returns the rules in force.
-func (s *Swarms) Params() Params { return s.p }
-
 // SetJournal has every change of marks, money and introductions recorded from now on.
 func (s *Swarms) SetJournal(j Journal) { s.journal = j }
 
