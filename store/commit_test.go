@@ -168,19 +168,25 @@ func TestTransactionThatSQLiteGaveUp(t *testing.T) {
 
 // together runs functions in one group commit, in order.
 func together(s *Store, fns ...func(*tx) error) []error {
+	jobs := make([]*job, len(fns))
+	for i, fn := range fns {
+		jobs[i] = &job{fn: fn, err: make(chan error, 1)}
+	}
+	return commitTogether(s, jobs)
+}
+
+func commitTogether(s *Store, jobs []*job) []error {
 	hold := make(chan struct{})
 	first := &job{fn: func(*tx) error { <-hold; return nil }, err: make(chan error, 1)}
 	s.queue <- first
 	for len(s.queue) > 0 { // until the writer is busy with it alone
 		time.Sleep(time.Millisecond)
 	}
-	jobs := make([]*job, len(fns))
-	for i, fn := range fns {
-		jobs[i] = &job{fn: fn, err: make(chan error, 1)}
-		s.queue <- jobs[i]
+	for _, j := range jobs {
+		s.queue <- j
 	}
 	close(hold)
-	errs := make([]error, len(fns))
+	errs := make([]error, len(jobs))
 	for i, j := range jobs {
 		errs[i] = <-j.err
 	}
@@ -196,4 +202,21 @@ func verified(t *testing.T, s *Store, dir string) *Verification {
 		t.Fatalf("verify: %v %v", v.Faults, err)
 	}
 	return v
+}
+
+// TestSingleJobUndoesTheAccountItMade: the next one makes it again.
+func TestSingleJobUndoesTheAccountItMade(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	refused := errors.New("refused")
+	fails := func(t *tx) error {
+		a, err := t.account(accountKey{tokens.Token, tokens.Treasury})
+		return errors.Join(err, t.ensure(a), refused)
+	}
+	post := newPost([]tokens.Transfer{grant("g", tokens.Treasury, 5)})
+	errs := commitTogether(s, []*job{{fn: fails, err: make(chan error, 1), single: true}, post})
+	if !errors.Is(errs[0], refused) || errs[1] != nil {
+		t.Fatal(errs)
+	}
+	verified(t, s, dir)
 }

@@ -107,8 +107,12 @@ func (s *Store) Falls(ctx context.Context, r Rules, tolerancePPM int64, e Epoch)
 		if err != nil {
 			return err
 		}
+		q, err := qualitiesAt(ctx, rd.Tx, r.Settle, known)
+		if err != nil {
+			return err
+		}
 		for _, torrent := range torrents {
-			in, err := s.corroborateInput(rd, r, tolerancePPM, known, torrent)
+			in, err := s.corroborateInput(rd, r, tolerancePPM, known, torrent, q)
 			if err != nil {
 				return fmt.Errorf("torrent %d: %w", torrent, err)
 			}
@@ -133,7 +137,7 @@ func readEpochRow(r *reader, number int64) (Epoch, error) {
 	return rows[0], nil
 }
 
-func (s *Store) corroborateInput(r *reader, rules Rules, tolerancePPM int64, e Epoch, torrent bt.TorrentID) (settle.CorroborateInput, error) {
+func (s *Store) corroborateInput(r *reader, rules Rules, tolerancePPM int64, e Epoch, torrent bt.TorrentID, q qualities) (settle.CorroborateInput, error) {
 	in := settle.CorroborateInput{TorrentInput: settle.TorrentInput{Epoch: e.Number, Torrent: torrent, Seed: e.Seed, Params: rules.Settle}}
 	var piece bt.Bytes
 	err := r.QueryRowContext(r.ctx, "SELECT size_bytes, piece_bytes FROM torrents WHERE id = ?", torrent).Scan(&in.Size, &piece)
@@ -141,18 +145,19 @@ func (s *Store) corroborateInput(r *reader, rules Rules, tolerancePPM int64, e E
 		return in, notFound(err)
 	}
 	in.Tolerance = bt.Bytes(tokens.MulDiv(int64(in.Size), tolerancePPM, 1_000_000)) + piece
-	parties, err := (&tx{Tx: r.Tx, ctx: r.ctx, store: s}).parties(e.Number, torrent)
+	all, err := readParties(r.ctx, r.Tx, e.Number, torrent, torrent)
 	if err != nil {
 		return in, err
 	}
+	parties := all[torrent]
 	ties := tiesOf(parties)
 	in.Introduced, in.Related = ties.isIntroduced, ties.related
-	in.Claims = claimsOf(parties)
+	in.Claims = claimsOf(parties, q)
 	there := make(map[bt.MemberID]settle.Presence, len(parties))
 	for _, p := range parties {
 		there[p.member] = p.presence()
-		if p.billed > 0 {
-			in.Downloads = append(in.Downloads, settle.Download{Member: p.member, Bytes: p.billed, Charged: p.charged, Presence: p.presence()})
+		if p.billed+p.free > 0 {
+			in.Downloads = append(in.Downloads, settle.Download{Member: p.member, Bytes: p.billed + p.free, Charged: p.charged, Presence: p.presence()})
 		}
 	}
 	falls, err := r.falls(torrent, e.StartMs)

@@ -216,7 +216,7 @@ func TestFallsOfAnEpochThatIsOverAndNotSplit(t *testing.T) {
 	if w.corroborated(e) == 0 {
 		t.Error("nothing is corroborated before the split")
 	}
-	w.must(w.write(t.Context(), func(t *tx) error { return t.settleTorrent(w.rules, e, 1) }))
+	w.die(e, 1)
 	ins, err := w.Falls(t.Context(), w.rules, defaultTolerance, e)
 	if err != nil || len(ins) != 0 {
 		t.Errorf("after the split began: %+v, %v", ins, err)

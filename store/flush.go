@@ -49,6 +49,7 @@ func (t *tx) tellCharges(b *swarm.Batch) {
 	}
 	for _, u := range b.Usage {
 		t.batch.touch(u.Member, int64(u.Charge))
+		t.batch.use(u.Member, u.Allowed)
 	}
 	t.batch.flushed(b.Number)
 }
@@ -74,47 +75,56 @@ func cmp64(a, b int64) int {
 }
 
 const downloadColumns = `member, torrent, metered_bytes, pass_metered_bytes, billed_bytes, max_left_bytes, min_left_bytes, cost_utok,
-	cost_rem, charged_utok, reserved_utok, quote_utok_per_gib, quote_ms, first_quote_utok_per_gib, first_ms, completed_ms, seq, corroborated_bytes, introduced`
+	cost_rem, charged_utok, reserved_utok, quote_utok_per_gib, quote_ms, first_quote_utok_per_gib, first_ms, completed_ms, seq, corroborated_bytes, introduced, reserved_free_bytes`
 
 const sessionColumns = `member, torrent, peer_id, generation, uploaded_bytes, downloaded_bytes, left_bytes, stopped, seq, last_ms, addr,
 	seeding_ms, flags, refused, paused, funded`
 
 func (t *tx) flushSessions(rows []swarm.SessionRow) error {
-	for _, r := range rows {
-		if r.Forgotten {
-			if err := t.execMany("DELETE FROM peer_sessions WHERE member = ? AND torrent = ? AND peer_id = ?", r.Member, r.Torrent, r.PeerID[:]); err != nil {
-				return fmt.Errorf("forget peer session: %w", err)
-			}
-			continue
-		}
-		err := t.execMany("INSERT INTO peer_sessions ("+sessionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET generation = excluded.generation, uploaded_bytes = excluded.uploaded_bytes,
+	args := make([]any, 0, 16*len(rows))
+	put := func() error {
+		err := t.insertRows("INSERT INTO peer_sessions ("+sessionColumns+") VALUES ", 16, ` ON CONFLICT DO UPDATE SET
+				generation = excluded.generation, uploaded_bytes = excluded.uploaded_bytes,
 				downloaded_bytes = excluded.downloaded_bytes, left_bytes = excluded.left_bytes, stopped = excluded.stopped,
 				seq = excluded.seq, last_ms = excluded.last_ms, addr = excluded.addr, seeding_ms = excluded.seeding_ms, flags = excluded.flags,
 				refused = excluded.refused, paused = excluded.paused, funded = excluded.funded
-			WHERE excluded.seq > seq`,
-			r.Member, r.Torrent, r.PeerID[:], r.Generation, r.Uploaded, r.Downloaded, r.Left, r.Stopped, r.Seq, r.LastMs,
-			r.Addr.String(), r.SeedingMs, r.Flags, r.Refused, r.Paused, r.Funded)
+			WHERE excluded.seq > seq`, args)
+		args = args[:0]
 		if err != nil {
-			return fmt.Errorf("write peer session: %w", err)
+			return fmt.Errorf("write peer sessions: %w", err)
+		}
+		return nil
+	}
+	for _, r := range rows {
+		if !r.Forgotten {
+			// Plain integers spare package sql a conversion by reflection each.
+			args = append(args, int64(r.Member), int64(r.Torrent), r.PeerID[:], r.Generation, int64(r.Uploaded), int64(r.Downloaded), int64(r.Left),
+				r.Stopped, r.Seq, r.LastMs, r.Addr.String(), r.SeedingMs, r.Flags, r.Refused, r.Paused, r.Funded)
+			continue
+		}
+		if err := put(); err != nil { // the row may be among them
+			return err
+		}
+		if err := t.execMany("DELETE FROM peer_sessions WHERE member = ? AND torrent = ? AND peer_id = ?", r.Member, r.Torrent, r.PeerID[:]); err != nil {
+			return fmt.Errorf("forget peer session: %w", err)
 		}
 	}
-	return nil
+	return put()
 }
 
 func (t *tx) flushDownloads(rows []swarm.DownloadRow) error {
 	for _, r := range rows {
 		err := t.execMany("INSERT INTO downloads ("+downloadColumns+`)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET metered_bytes = excluded.metered_bytes, pass_metered_bytes = excluded.pass_metered_bytes, billed_bytes = excluded.billed_bytes,
 				max_left_bytes = excluded.max_left_bytes, min_left_bytes = excluded.min_left_bytes,
 				cost_utok = excluded.cost_utok, cost_rem = excluded.cost_rem, charged_utok = excluded.charged_utok,
 				reserved_utok = excluded.reserved_utok, quote_utok_per_gib = excluded.quote_utok_per_gib,
 				quote_ms = excluded.quote_ms, first_quote_utok_per_gib = excluded.first_quote_utok_per_gib, first_ms = excluded.first_ms, completed_ms = excluded.completed_ms, seq = excluded.seq,
-				corroborated_bytes = excluded.corroborated_bytes, introduced = excluded.introduced
+				corroborated_bytes = excluded.corroborated_bytes, introduced = excluded.introduced, reserved_free_bytes = excluded.reserved_free_bytes
 			WHERE excluded.seq > seq`,
 			r.Member, r.Torrent, r.Metered, r.PassMetered, r.Billed, r.MaxLeft, r.MinLeft, r.Cost, r.CostRem, r.Charged, r.Reserved,
-			r.Quote, r.QuoteMs, r.FirstQuote, r.FirstMs, r.Completed, r.Seq, r.Corroborated, r.Introduced.Bytes())
+			r.Quote, r.QuoteMs, r.FirstQuote, r.FirstMs, r.Completed, r.Seq, r.Corroborated, r.Introduced.Bytes(), r.ReservedFree)
 		if err != nil {
 			return fmt.Errorf("write download: %w", err)
 		}
@@ -138,7 +148,7 @@ func (t *tx) flushUsage(b *swarm.Batch) error {
 	return nil
 }
 
-// chargeMember charges one member's rows of one epoch: at most two transfers.
+// chargeMember charges one member's rows of one epoch: at most two transfers of tokens and one of allowance.
 func (t *tx) chargeMember(flush int64, rows []swarm.UsageRow) error {
 	m, epoch := rows[0].Member, rows[0].Epoch
 	avail, err := t.balance(tokens.Token, tokens.Available(m))
@@ -159,6 +169,9 @@ func (t *tx) chargeMember(flush int64, rows []swarm.UsageRow) error {
 		}
 	}
 	t.batch.touch(m, int64(due))
+	if err := t.spendAllowance(flush, m, epoch, rows); err != nil {
+		return err
+	}
 	id := fmt.Sprintf("charge/%d/%d/%d", flush, m, epoch)
 	return errors.Join(
 		t.charge(id, tokens.Available(m), epoch, fromAvail, flush),
@@ -173,18 +186,30 @@ func (t *tx) charge(id string, from tokens.Account, epoch int64, a tokens.Amount
 		Code: tokens.CodeCharge, Ref: fmt.Sprintf("flush/%d", flush)})
 }
 
+// maxUsage bounds each figure of a usage row: the largest torrent there is. No line carries that in an
+// epoch; a client may say it over and over, and sums over a settlement's rows must not overflow.
+const maxUsage = 1 << 50
+
+// addUsage adds a row to the epoch's usage. Bytes whose charge was written off are admitted, but paid
+// by nobody: they take nobody's claims from bytes that were, and prove nothing.
 func (t *tx) addUsage(r swarm.UsageRow, paid tokens.Amount) error {
+	if paid < r.Charge {
+		whole := r.Billed
+		r.Billed = bt.Bytes(tokens.MulDivUp(int64(whole), int64(paid), int64(r.Charge)))
+		r.Free += whole - r.Billed
+	}
 	network := ""
 	if r.Network.IsValid() {
 		network = r.Network.String()
 	}
-	err := t.execMany(`INSERT INTO usage (epoch, torrent, member, billed_bytes, charged_utok, unpaid_utok, claimed_bytes, from_ms, to_ms, network)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET billed_bytes = billed_bytes + excluded.billed_bytes, charged_utok = charged_utok + excluded.charged_utok,
-			unpaid_utok = unpaid_utok + excluded.unpaid_utok, claimed_bytes = claimed_bytes + excluded.claimed_bytes,
+	err := t.execMany(`INSERT INTO usage (epoch, torrent, member, billed_bytes, charged_utok, unpaid_utok, claimed_bytes, free_bytes, from_ms, to_ms, network)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET billed_bytes = min(billed_bytes + excluded.billed_bytes, 1 << 50), charged_utok = charged_utok + excluded.charged_utok,
+			unpaid_utok = unpaid_utok + excluded.unpaid_utok, claimed_bytes = min(claimed_bytes + excluded.claimed_bytes, 1 << 50),
+			free_bytes = min(free_bytes + excluded.free_bytes, 1 << 50), -- maxUsage
 			from_ms = iif(from_ms = 0 OR excluded.from_ms = 0, max(from_ms, excluded.from_ms), min(from_ms, excluded.from_ms)), to_ms = max(to_ms, excluded.to_ms),
 			network = iif(excluded.network = '', network, excluded.network)`,
-		r.Epoch, r.Torrent, r.Member, r.Billed, paid, r.Charge-paid, r.Claimed, r.FromMs, r.ToMs, network)
+		r.Epoch, r.Torrent, r.Member, min(r.Billed, maxUsage), paid, r.Charge-paid, min(r.Claimed, maxUsage), min(r.Allowed+r.Free, maxUsage), r.FromMs, r.ToMs, network)
 	if err != nil {
 		return fmt.Errorf("write usage: %w", err)
 	}
@@ -256,7 +281,7 @@ func readSession(r *sql.Rows) (s swarm.SessionRow, err error) {
 func readDownload(r *sql.Rows) (d swarm.DownloadRow, err error) {
 	var introduced []byte
 	err = r.Scan(&d.Member, &d.Torrent, &d.Metered, &d.PassMetered, &d.Billed, &d.MaxLeft, &d.MinLeft, &d.Cost, &d.CostRem, &d.Charged,
-		&d.Reserved, &d.Quote, &d.QuoteMs, &d.FirstQuote, &d.FirstMs, &d.Completed, &d.Seq, &d.Corroborated, &introduced)
+		&d.Reserved, &d.Quote, &d.QuoteMs, &d.FirstQuote, &d.FirstMs, &d.Completed, &d.Seq, &d.Corroborated, &introduced, &d.ReservedFree)
 	d.Introduced = swarm.ParseIntroSet(introduced)
 	return d, err
 }

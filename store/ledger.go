@@ -6,26 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
-
-type accountKey struct {
-	asset tokens.Asset
-	name  tokens.Account
-}
-
-// account is one balance inside a batch; old values go to the batch's undo log.
-type account struct {
-	key     accountKey
-	id      int64
-	balance tokens.Amount
-	dirty   bool
-}
 
 type chainState struct {
 	head tokens.Head
@@ -35,20 +19,22 @@ type chainState struct {
 // batch is the ledger's state inside one group commit: balances are read once, changed in memory
 // and written once at the end, sorted by account.
 type batch struct {
-	store    *Store
-	chain    chainState
-	accounts map[accountKey]*account
-	log      []undo
-	members  map[bt.MemberID]int64 // touched, with the charges taken over
-	flush    int64                 // the last flush whose charges are among them
-	buf      []byte
+	store   *Store
+	chain   chainState
+	dirty   []*account            // whose balance differs from the database
+	moved   []moved               // by the transfers so far
+	log     []undo                // of everything else
+	members map[bt.MemberID]int64 // touched, with the charges taken over
+	used    map[bt.MemberID]int64 // bytes of the free allowance taken over
+	flush   int64                 // the last flush whose charges are among them
+	buf     []byte
 }
 
 // undo restores one thing a failed job changed.
 type undo func(*batch)
 
 func newBatch(s *Store) *batch {
-	b := &batch{store: s, chain: s.chain, accounts: map[accountKey]*account{}, members: map[bt.MemberID]int64{}}
+	b := &batch{store: s, chain: s.chain, members: map[bt.MemberID]int64{}, used: map[bt.MemberID]int64{}}
 	for m := range s.untold {
 		b.members[m] = 0
 	}
@@ -57,30 +43,26 @@ func newBatch(s *Store) *batch {
 
 type mark struct {
 	undo  int
+	moved int
 	chain chainState
 }
 
-func (b *batch) mark() mark { return mark{len(b.log), b.chain} }
+func (b *batch) mark() mark { return mark{len(b.log), len(b.moved), b.chain} }
 
 func (b *batch) undo(m mark) {
 	for i := len(b.log) - 1; i >= m.undo; i-- {
 		b.log[i](b)
 	}
+	b.undoMoves(m.moved)
 	b.log, b.chain = b.log[:m.undo], m.chain
-}
-
-func (b *batch) mergedIDs() map[accountKey]int64 {
-	for k, a := range b.accounts {
-		if a.id != 0 {
-			b.store.ids[k] = a.id
-		}
-	}
-	return b.store.ids
 }
 
 // touch notes that OnFunds must report the member.
 func (b *batch) touch(m bt.MemberID, charged int64) {
 	old, had := b.members[m]
+	if had && charged == 0 {
+		return
+	}
 	b.log = append(b.log, func(b *batch) {
 		if had {
 			b.members[m] = old
@@ -98,66 +80,44 @@ func (b *batch) flushed(number int64) {
 	b.flush = number
 }
 
-// account finds an account, or prepares a new one that the first transfer inserts.
-func (t *tx) account(k accountKey) (*account, error) {
-	if a := t.batch.accounts[k]; a != nil {
-		return a, nil
-	}
-	a := &account{key: k}
-	var err error
-	if id, ok := t.store.ids[k]; ok {
-		a.id = id
-		err = t.row("SELECT balance FROM accounts WHERE id = ?", id).Scan(&a.balance)
-	} else {
-		err = t.row("SELECT id, balance FROM accounts WHERE asset = ? AND name = ?", k.asset, k.name).Scan(&a.id, &a.balance)
-	}
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("read account %s %s: %w", k.asset, k.name, err)
-	}
-	t.batch.accounts[k] = a
-	return a, nil
-}
-
-func (t *tx) ensure(a *account) error {
-	if a.id != 0 {
-		return nil
-	}
-	id, err := t.insert("INSERT INTO accounts (asset, name) VALUES (?, ?)", a.key.asset, a.key.name)
-	if err != nil {
-		return fmt.Errorf("make account %s %s: %w", a.key.asset, a.key.name, err)
-	}
-	a.id = id
-	t.batch.log = append(t.batch.log, func(*batch) { a.id = 0 })
-	return nil
-}
-
-func (t *tx) balance(asset tokens.Asset, name tokens.Account) (tokens.Amount, error) {
-	a, err := t.account(accountKey{asset, name})
-	if err != nil {
-		return 0, err
-	}
-	return a.balance, nil
-}
-
 // post appends one transfer. The same id with the same contents is a no-op; with other contents it
 // is tokens.ErrConflict; more than the source holds is tokens.ErrFunds.
 func (t *tx) post(tr tokens.Transfer) error {
+	_, err := t.postNew(tr)
+	return err
+}
+
+// postNew is post, and tells whether the transfer is new.
+func (t *tx) postNew(tr tokens.Transfer) (bool, error) {
 	tr.AtMs = t.nowMs()
 	if err := tr.Check(); err != nil {
-		return err
-	}
-	known, err := t.known(tr)
-	if known || err != nil {
-		return err
+		return false, err
 	}
 	from, err := t.account(accountKey{tr.Asset, tr.From})
 	if err != nil {
-		return err
+		return false, err
 	}
 	to, err := t.account(accountKey{tr.Asset, tr.To})
 	if err != nil {
-		return err
+		return false, err
 	}
+	if refused := movable(tr, from, to); refused != nil || from.id == 0 || to.id == 0 {
+		// Nothing may be written for a transfer that is there already, whatever its accounts hold now.
+		if known, err := t.known(tr); known || err != nil {
+			return false, err
+		}
+		if err := errors.Join(refused); err != nil {
+			return false, err
+		}
+		if err := errors.Join(t.ensure(from), t.ensure(to)); err != nil {
+			return false, err
+		}
+	}
+	return t.append(tr, from, to)
+}
+
+// movable reports why the accounts forbid a transfer.
+func movable(tr tokens.Transfer, from, to *account) error {
 	if from.balance < tr.Amount && !tr.From.MayOverdraw() {
 		return fmt.Errorf("%s holds %s %s, %s needed: %w", tr.From, from.balance, tr.Asset, tr.Amount, tokens.ErrFunds)
 	}
@@ -165,10 +125,7 @@ func (t *tx) post(tr tokens.Transfer) error {
 	if from.balance < -math.MaxInt64+tr.Amount || to.balance > math.MaxInt64-tr.Amount {
 		return fmt.Errorf("%w: %s overflows", tokens.ErrInvalid, tr.ID)
 	}
-	if err := errors.Join(t.ensure(from), t.ensure(to)); err != nil {
-		return err
-	}
-	return t.append(tr, from, to)
+	return nil
 }
 
 // known reports whether the transfer is in the ledger already.
@@ -185,45 +142,32 @@ func (t *tx) known(tr tokens.Transfer) (bool, error) {
 	return true, nil
 }
 
-func (t *tx) append(tr tokens.Transfer, from, to *account) error {
+// append writes a transfer whose accounts exist, unless it is there already.
+func (t *tx) append(tr tokens.Transfer, from, to *account) (bool, error) {
 	b := t.batch
 	var head tokens.Head
 	head, b.buf = b.chain.head.Next(tr, b.buf)
 	seq := b.chain.seq + 1
-	err := t.exec(`INSERT INTO transfers (seq, id, source, dest, amount, code, ref, at_ms, tag)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		seq, tr.ID, from.id, to.id, tr.Amount, tr.Code, tr.Ref, tr.AtMs, head.Tag())
+	res, err := t.ExecContext(t.ctx, `INSERT INTO transfers (seq, id, source, dest, amount, code, ref, at_ms, tag, crc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		seq, tr.ID, from.id, to.id, int64(tr.Amount), string(tr.Code), tr.Ref, tr.AtMs, head.Tag(), tokens.RowSum(seq, head.Tag(), b.buf))
 	if err != nil {
-		return fmt.Errorf("append transfer %s: %w", tr.ID, err)
+		return false, fmt.Errorf("append transfer %s: %w", tr.ID, err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		_, known := t.known(tr)
+		return false, errors.Join(err, known)
 	}
 	b.chain = chainState{head, seq}
 	b.move(from, -tr.Amount)
 	b.move(to, tr.Amount)
-	return nil
+	return true, nil
 }
 
-func (b *batch) move(a *account, by tokens.Amount) {
-	old, dirty := a.balance, a.dirty
-	b.log = append(b.log, func(*batch) { a.balance, a.dirty = old, dirty })
-	a.balance, a.dirty = a.balance+by, true
-	if m, ok := memberOf(a.key.name); ok && a.key.asset == tokens.Token {
-		b.touch(m, 0)
-	}
-}
-
-// finish writes balances and the head, asserts conservation, and reports the members touched.
+// finish writes balances and the head, and reports the members touched.
 func (b *batch) finish(t *tx) ([]Funds, error) {
-	dirty := make([]*account, 0, len(b.accounts))
-	for _, a := range b.accounts {
-		if a.dirty {
-			dirty = append(dirty, a)
-		}
-	}
-	slices.SortFunc(dirty, func(x, y *account) int { return int(x.id - y.id) })
-	for _, a := range dirty {
-		if err := t.exec("UPDATE accounts SET balance = ? WHERE id = ?", a.balance, a.id); err != nil {
-			return nil, fmt.Errorf("write balance of %s: %w", a.key.name, err)
-		}
+	if err := b.writeBalances(t); err != nil {
+		return nil, err
 	}
 	if b.chain.seq > b.store.chain.seq {
 		err := t.exec("INSERT INTO heads (last_seq, head, at_ms) VALUES (?, ?, ?)", b.chain.seq, b.chain.head[:], t.nowMs())
@@ -232,26 +176,6 @@ func (b *batch) finish(t *tx) ([]Funds, error) {
 		}
 	}
 	return b.funds(t)
-}
-
-func (b *batch) funds(t *tx) ([]Funds, error) {
-	members := make([]bt.MemberID, 0, len(b.members))
-	for m := range b.members {
-		members = append(members, m)
-	}
-	slices.Sort(members)
-	out := make([]Funds, 0, len(members))
-	for _, m := range members {
-		f, err := t.funds(m, b.members[m])
-		if errors.Is(err, ErrNotFound) {
-			continue // money of a member number that has no member: nothing to tell the tracker
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, f)
-	}
-	return out, nil
 }
 
 // loadChain reads where the chain stands and checks that the last head belongs to the last row.
@@ -276,8 +200,24 @@ func (s *Store) loadChain(ctx context.Context) error {
 	return nil
 }
 
-const selectTransfer = `SELECT t.id, a.asset, a.name, b.name, t.amount, t.code, t.ref, t.at_ms
+// checkSums reports an asset whose balances do not sum to 0 (ECONOMY §1).
+func (s *Store) checkSums(ctx context.Context) error {
+	// Halves apart: SQLite fails where a partial sum overflows.
+	wrong, err := collect[string](ctx, s.w, `SELECT asset FROM accounts GROUP BY asset
+		HAVING sum(balance >> 32) * 4294967296 + sum(balance & 4294967295) <> 0 ORDER BY asset`)
+	if err != nil {
+		return fmt.Errorf("add up the balances: %w", err)
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("the balances of asset %s do not sum to 0: run 'swarmstake ledger verify'", wrong[0])
+	}
+	return nil
+}
+
+const transferColumns = `t.id, a.asset, a.name, b.name, t.amount, t.code, t.ref, t.at_ms
 	FROM transfers t JOIN accounts a ON a.id = t.source JOIN accounts b ON b.id = t.dest`
+
+const selectTransfer = "SELECT " + transferColumns
 
 type scanner interface{ Scan(...any) error }
 
@@ -286,27 +226,20 @@ func readTransfer(r scanner) (t tokens.Transfer, err error) {
 	return t, err
 }
 
-// memberOf says whose account it is, if a member's.
-func memberOf(a tokens.Account) (bt.MemberID, bool) {
-	rest, ok := strings.CutPrefix(string(a), "member/")
-	if !ok {
-		return 0, false
-	}
-	num, _, _ := strings.Cut(rest, "/")
-	n, err := strconv.ParseUint(num, 10, 32)
-	return bt.MemberID(n), err == nil
-}
-
 // Post appends transfers, all or none, in one transaction.
 func (s *Store) Post(ctx context.Context, transfers ...tokens.Transfer) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.submit(ctx, newPost(transfers))
+}
+
+func newPost(transfers []tokens.Transfer) *job {
+	return &job{single: len(transfers) == 1, err: make(chan error, 1), fn: func(t *tx) error {
 		for _, tr := range transfers {
 			if err := t.post(tr); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}}
 }
 
 // Balance returns what an account holds; an account that was never used holds 0.

@@ -27,6 +27,8 @@ type Member struct {
 	PasswordHash string // argon2id in PHC form; empty: cannot sign in with a password
 	Operator     bool
 	GatePrice    tokens.Amount // what must stay staked; 0: guest
+	Verified     bool          // has a free allowance: was above the gate, invited, or approved by an operator
+	InvitedBy    bt.MemberID   // 0: nobody
 	Banned       string        // the reason; empty: not banned
 	CreatedMs    int64
 }
@@ -37,6 +39,7 @@ type NewMember struct {
 	PasswordHash string
 	Operator     bool
 	Secret       [32]byte
+	Invite       string // the code of an invitation; empty: none
 }
 
 // Grant is a new account with tokens from issuance, made by an operator.
@@ -70,11 +73,19 @@ func CheckName(name string) error {
 	return nil
 }
 
-// RegisterMember makes an account. Names are unique whatever their case: ErrExists.
+// RegisterMember makes an account. Names are unique whatever their case: ErrExists. An invitation
+// that cannot be used is an InviteError, as is none where one is needed.
 func (s *Store) RegisterMember(ctx context.Context, n NewMember) (Member, error) {
 	var m Member
 	err := s.write(ctx, func(t *tx) (err error) {
-		m, err = t.addMember(n)
+		if n.Invite == "" && t.economy().Registration == RegisterInvite {
+			return &InviteError{Err: ErrNoInvite}
+		}
+		if m, err = t.addMember(n); err != nil || n.Invite == "" {
+			return err
+		}
+		m.Verified = true
+		m.InvitedBy, err = t.useInvite(n.Invite, m.ID)
 		return err
 	})
 	return m, err
@@ -95,11 +106,14 @@ func (s *Store) AddMember(ctx context.Context, g Grant) (Granted, error) {
 		if err := t.grant("grant/"+m.Name+"/stake", tokens.Staked(m.ID), g.Stake); err != nil {
 			return err
 		}
-		if gate := t.store.opt.Economy.Gate; g.Stake >= gate {
-			if err := t.setGate(m.ID, gate); err != nil {
+		if m.GatePrice, err = t.passes(g.Stake); err != nil {
+			return err
+		}
+		if m.GatePrice > 0 {
+			if _, err := t.enter(m.ID, m.GatePrice); err != nil {
 				return err
 			}
-			m.GatePrice = gate
+			m.Verified = true
 		}
 		if g.APIToken != "" {
 			if err := t.addAPIToken(APIToken{Member: m.ID, Label: "admin", Secret: g.APIToken, TTL: g.TokenTTL}); err != nil {
@@ -133,15 +147,23 @@ func (t *tx) addMember(n NewMember) (Member, error) {
 	return m, nil
 }
 
-func (t *tx) setGate(m bt.MemberID, gate tokens.Amount) error {
-	t.batch.touch(m, 0)
-	return t.change("UPDATE members SET gate_price_utok = ? WHERE id = ?", gate, m)
+// VerifyMember gives a member the right to the free allowance in the name of an operator; by 0
+// stands for an administrative command. Who has it already keeps it. ErrNotFound.
+func (s *Store) VerifyMember(ctx context.Context, m, by bt.MemberID) error {
+	return s.write(ctx, func(t *tx) error {
+		have, err := readMember(t.row(selectMember+" WHERE m.id = ?", m))
+		if err != nil || have.Verified && have.GatePrice == 0 { // above the gate it would not last
+			return err
+		}
+		return errors.Join(t.verify(m, true), t.logOperator(by, "member verify", fmt.Sprintf("%d %s", m, have.Name)))
+	})
 }
 
-const selectMember = `SELECT m.id, m.name, m.password_hash, m.operator, coalesce(m.gate_price_utok, 0), m.banned_reason, m.created_ms FROM members m`
+const selectMember = `SELECT m.id, m.name, m.password_hash, m.operator, coalesce(m.gate_price_utok, 0),
+	EXISTS (SELECT 1 FROM allowances a WHERE a.member = m.id AND (a.lasting = 1 OR m.gate_price_utok IS NOT NULL)), coalesce(m.invited_by, 0), m.banned_reason, m.created_ms FROM members m`
 
 func readMember(r scanner) (m Member, err error) {
-	err = r.Scan(&m.ID, &m.Name, &m.PasswordHash, &m.Operator, &m.GatePrice, &m.Banned, &m.CreatedMs)
+	err = r.Scan(&m.ID, &m.Name, &m.PasswordHash, &m.Operator, &m.GatePrice, &m.Verified, &m.InvitedBy, &m.Banned, &m.CreatedMs)
 	return m, notFound(err)
 }
 
@@ -153,6 +175,12 @@ func (s *Store) Member(ctx context.Context, id bt.MemberID) (Member, error) {
 // MemberByName returns an account by its name, of whatever case.
 func (s *Store) MemberByName(ctx context.Context, name string) (Member, error) {
 	return readMember(s.r.QueryRowContext(ctx, selectMember+" WHERE m.name = ?", name))
+}
+
+// Unverified returns the n newest members who have no free allowance yet and are not banned.
+func (s *Store) Unverified(ctx context.Context, n int) ([]Member, error) {
+	return scan(ctx, s.r, rowsOf(readMember), selectMember+` WHERE m.banned_reason = ''
+		AND NOT EXISTS (SELECT 1 FROM allowances a WHERE a.member = m.id AND (a.lasting = 1 OR m.gate_price_utok IS NOT NULL)) ORDER BY m.id DESC LIMIT ?`, n)
 }
 
 // HasOperator reports whether the installation was set up.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/rail"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
@@ -19,6 +20,7 @@ func clockStore(t *testing.T) (s *Store, pass func(time.Duration), funds func() 
 	s = open(t, t.TempDir(), Options{
 		Now:     func() time.Time { mu.Lock(); defer mu.Unlock(); return now },
 		OnFunds: func(f []Funds) { mu.Lock(); defer mu.Unlock(); told = append(told, f...) },
+		Faucet:  tokens.Unit,
 	})
 	pass = func(d time.Duration) { mu.Lock(); defer mu.Unlock(); now = now.Add(d) }
 	return s, pass, func() []Funds { mu.Lock(); defer mu.Unlock(); return slices.Clone(told) }
@@ -119,7 +121,7 @@ func TestOnce(t *testing.T) {
 	if f := funds()[len(funds())-1]; !f.GateOK || f.Staked != int64(50*tokens.Unit) {
 		t.Errorf("the tracker was told %+v", f)
 	}
-	if _, err := s.Deposit(ctx, Once{Member: g.Member.ID, Key: "d", Request: []byte("d")}, "faucet", 5); err != nil {
+	if _, err := s.Deposit(ctx, Once{Member: g.Member.ID, Key: "d", Request: []byte("d")}, RailFaucet, rail.Evidence{Amount: 5}); err != nil {
 		t.Fatal(err)
 	}
 	if again, err := s.Stake(ctx, o, 50*tokens.Unit); err != nil || again.Quote != first.Quote || again.Available != first.Available {

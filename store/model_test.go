@@ -1,12 +1,14 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -18,15 +20,17 @@ import (
 
 const modelMs = 1_900_000_000_000 // all transfers of the model happen at this time
 
-// modelAccounts are few, so that transfers meet; the last two may be overdrawn.
+// modelAccounts are few, so that transfers meet; the last three may be overdrawn.
 var modelAccounts = []tokens.Account{tokens.Treasury, tokens.PoolHosting, tokens.Available(1), tokens.Staked(1), tokens.Pot(3), tokens.Burned,
-	tokens.Issuance, tokens.External("faucet")}
+	tokens.Reserve, tokens.Allowance(1), tokens.Issuance, tokens.External("faucet"), tokens.External("voucher")}
+
+var modelAssets = []tokens.Asset{tokens.Token, tokens.Quote, tokens.Byte}
 
 func drawTransfer(t *rapid.T) tokens.Transfer {
 	return tokens.Transfer{
 		ID:     rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h", "", "has blank", "j", "k", "l", "m"}).Draw(t, "id"),
 		Asset:  rapid.SampledFrom([]tokens.Asset{tokens.Token, tokens.Token, tokens.Token, tokens.Quote, tokens.Byte, "gold"}).Draw(t, "asset"),
-		From:   rapid.SampledFrom(slices.Concat(modelAccounts, modelAccounts[6:], modelAccounts[6:])).Draw(t, "from"),
+		From:   rapid.SampledFrom(slices.Concat(modelAccounts, modelAccounts[8:], modelAccounts[8:], modelAccounts[8:])).Draw(t, "from"),
 		To:     rapid.SampledFrom(append(modelAccounts, "")).Draw(t, "to"),
 		Amount: tokens.Amount(rapid.SampledFrom([]int64{1, 2, 3, 50, 1000, 0, -1, math.MaxInt64, math.MaxInt64 - 1}).Draw(t, "amount")),
 		Code:   rapid.SampledFrom([]tokens.Code{tokens.CodeGrant, tokens.CodeGrant, tokens.CodeStake, ""}).Draw(t, "code"),
@@ -45,18 +49,11 @@ func kind(err error) error {
 	return err
 }
 
-// posts turns batches into jobs of one group commit.
-func posts(batches [][]tokens.Transfer) []func(*tx) error {
-	var out []func(*tx) error
+// posts turns batches into jobs of one group commit, as Post does.
+func posts(batches [][]tokens.Transfer) []*job {
+	var out []*job
 	for _, b := range batches {
-		out = append(out, func(x *tx) error {
-			for _, tr := range b {
-				if err := x.post(tr); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		out = append(out, newPost(b))
 	}
 	return out
 }
@@ -75,10 +72,11 @@ func emptyDatabase(t *testing.T) []byte {
 
 // TestLedgerAgreesWithTheReference runs random transfers through the SQLite ledger and the one in
 // memory: one by one, in batches that fail half-way, many in one group commit, with a reopening in
-// between. Errors, balances, order and the chain's head must be the same.
+// between. Errors, balances, order and the chain's head must be the same. SWARMSTAKE_TEST_CASES
+// multiplies the cases.
 func TestLedgerAgreesWithTheReference(t *testing.T) {
 	parent, empty := t, emptyDatabase(t)
-	rapid.Check(t, func(t *rapid.T) {
+	property := func(t *rapid.T) {
 		dir := parent.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, FileName), empty, 0o600); err != nil {
 			t.Fatal(err)
@@ -105,7 +103,7 @@ func TestLedgerAgreesWithTheReference(t *testing.T) {
 				s = reopen()
 			case 1, 2, 3:
 				batches := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawTransfer), 1, 3), 2, 6).Draw(t, "batches")
-				for i, err := range together(s, posts(batches)...) {
+				for i, err := range commitTogether(s, posts(batches)) {
 					agree(fmt.Sprint(batches[i]), err, model.Post(batches[i]))
 				}
 			default:
@@ -113,23 +111,105 @@ func TestLedgerAgreesWithTheReference(t *testing.T) {
 				agree(fmt.Sprint(batch), s.Post(parent.Context(), batch...), model.Post(batch))
 			}
 		}
+		if err := agrees(parent.Context(), s, dir, model); err != nil {
+			t.Fatal(err)
+		}
+		os.RemoveAll(dir)
+	}
+	cases, _ := strconv.Atoi(os.Getenv("SWARMSTAKE_TEST_CASES"))
+	for range 3 * max(1, cases) { // of 100 cases each
+		rapid.Check(t, property)
+	}
+}
+
+// agrees holds a store to the reference: every balance, every transfer in its order, the chain's
+// head, and the sum of each asset. It closes the store.
+func agrees(ctx context.Context, s *Store, dir string, model *tokens.Ledger) error {
+	for _, asset := range modelAssets {
 		for _, a := range modelAccounts {
-			for _, asset := range []tokens.Asset{tokens.Token, tokens.Quote, tokens.Byte} {
-				got, err := s.Balance(parent.Context(), asset, a)
-				if err != nil || got != model.Balance(asset, a) {
-					t.Fatalf("%s %s: the store says %d (%v), the reference %d", asset, a, got, err, model.Balance(asset, a))
-				}
+			if got, err := s.Balance(ctx, asset, a); err != nil || got != model.Balance(asset, a) {
+				return fmt.Errorf("%s %s: the store says %d (%v), the reference %d", asset, a, got, err, model.Balance(asset, a))
 			}
 		}
-		s.Close()
-		v, err := Verify(parent.Context(), dir, nil)
-		if err != nil || !v.OK() {
-			t.Fatalf("verify: %v %v", v.Faults, err)
+		if model.Imbalance(asset) != 0 {
+			return fmt.Errorf("%s: the reference is out of balance by %d", asset, model.Imbalance(asset))
 		}
-		if v.Head != model.Head() || v.Transfers != int64(len(model.Transfers())) {
-			t.Fatalf("%d transfers and head %x, the reference has %d and %x", v.Transfers, v.Head, len(model.Transfers()), model.Head())
+	}
+	want := model.Transfers()
+	err := s.Export(ctx, "", Span{}, func(e Entry) error {
+		if e.Row > int64(len(want)) || want[e.Row-1] != e.Transfer {
+			return fmt.Errorf("row %d: the store has %+v, the reference something else", e.Row, e.Transfer)
 		}
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	s.Close()
+	v, err := Verify(ctx, dir, nil)
+	if err != nil || !v.OK() {
+		return fmt.Errorf("verify: %v %w", v.Faults, err)
+	}
+	if v.Head != model.Head() || v.Transfers != int64(len(want)) {
+		return fmt.Errorf("%d transfers and head %s, the reference has %d and %s", v.Transfers, v.Head, len(want), model.Head())
+	}
+	return nil
+}
+
+// TestAgreementCatchesABrokenLedger: a store with one fault of each kind must not agree with the
+// reference, or the test above proves nothing.
+func TestAgreementCatchesABrokenLedger(t *testing.T) {
+	deposit := tokens.Transfer{ID: "d", Asset: tokens.Quote, From: tokens.External("faucet"), To: tokens.Available(1), Amount: 9, Code: tokens.CodeDeposit}
+	spend := tokens.Transfer{ID: "s", Asset: tokens.Token, From: tokens.Available(1), To: tokens.Burned, Amount: 3, Code: tokens.CodeSlashBurn}
+	withdraw := tokens.Transfer{ID: "w", Asset: tokens.Quote, From: tokens.Available(1), To: tokens.External("faucet"), Amount: 2, Code: tokens.CodeWithdraw}
+	script := []tokens.Transfer{grant("a", tokens.Available(1), 10), grant("b", tokens.Treasury, 5), deposit, spend, withdraw}
+	for what, corrupt := range map[string]func(*Store){
+		"nothing": nil,
+		"a cached balance is off": func(s *Store) {
+			s.cache.named[accountKey{tokens.Token, tokens.Available(1)}].balance--
+		},
+		"a failed job leaves its balance behind": func(s *Store) {
+			together(s, func(t *tx) error {
+				if err := t.post(grant("x", tokens.Treasury, 1)); err != nil {
+					return err
+				}
+				t.batch.moved = t.batch.moved[:0] // what undoing needs
+				return errors.New("refused")
+			})
+		},
+		"a transfer is made twice": func(s *Store) {
+			together(s, func(t *tx) error { return t.post(grant("a2", tokens.Available(1), 10)) })
+		},
+		"a transfer goes missing": func(*Store) {}, // see below
+		"the wrong asset":         func(s *Store) { s.cache.named[accountKey{tokens.Quote, tokens.Available(1)}].id++ },
+		"the chain goes astray":   func(s *Store) { s.chain.head[5] ^= 1 },
+		"money from nowhere": func(s *Store) {
+			together(s, func(t *tx) error { return t.exec("UPDATE accounts SET balance = balance + 1 WHERE name = 'treasury'") })
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir, model := t.TempDir(), tokens.NewLedger()
+			s := open(t, dir, Options{Now: stopped})
+			for i, tr := range script {
+				if what != "a transfer goes missing" || i != 3 {
+					if err := s.Post(t.Context(), tr); err != nil {
+						t.Logf("%s: %v", tr.ID, err)
+					}
+				}
+				tr.AtMs = modelMs
+				if err := model.Post([]tokens.Transfer{tr}); err != nil {
+					t.Fatal(err)
+				}
+				if i == 2 && corrupt != nil {
+					corrupt(s)
+				}
+			}
+			err := agrees(t.Context(), s, dir, model)
+			if (err == nil) != (corrupt == nil) {
+				t.Errorf("agreement: %v", err)
+			}
+		})
+	}
 }
 
 // TestConcurrentWritersMoveEachTransferOnce: many callers post the same transfers, and fight for

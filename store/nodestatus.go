@@ -15,7 +15,7 @@ type NodeStanding struct {
 	availability.Standing
 	Collateral, Retained tokens.Amount
 	Earned               tokens.Amount // hosting reward of all epochs, held or paid out
-	Slashed              tokens.Amount
+	Slashed              tokens.Amount // less what was returned on appeal
 }
 
 // NodeStanding reads a node's scores, collateral and earnings.
@@ -39,7 +39,7 @@ func (s *Store) NodeStanding(ctx context.Context, p availability.Params, n bt.No
 		if err := r.QueryRowContext(ctx, "SELECT coalesce(sum(gross_utok), 0) FROM hosting WHERE node = ?", n).Scan(&out.Earned); err != nil {
 			return err
 		}
-		return r.QueryRowContext(ctx, "SELECT coalesce(sum(amount_utok), 0) FROM slashes WHERE node = ?", n).Scan(&out.Slashed)
+		return r.QueryRowContext(ctx, "SELECT coalesce(sum(amount_utok), 0) FROM slashes WHERE node = ? AND returned_ms = 0", n).Scan(&out.Slashed)
 	})
 	return out, err
 }

@@ -58,7 +58,7 @@ func (s *Store) Overview(ctx context.Context) (Overview, error) {
 			query string
 		}{
 			{&o.Supply, "SELECT coalesce(-sum(balance), 0) FROM accounts WHERE asset = 'token' AND name IN ('issuance', 'burned')"},
-			{&o.Sold, "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM facts WHERE name = 'sale_sold_utok'"},
+			{&o.Sold, "SELECT sold_utok FROM sale"},
 			{&o.Transfers, "SELECT coalesce(max(seq), 0) FROM transfers"},
 			{&o.Members, "SELECT count(*) FROM members"},
 			{&o.Torrents, "SELECT count(*) FROM torrents WHERE withdrawn_ms = 0"},
@@ -82,7 +82,7 @@ func (s *Store) EpochFigures(ctx context.Context, n int) ([]EpochFigures, error)
 		err = r.Scan(&e.Number, &e.StartMs, &e.EndMs, &e.SettledMs, &e.Billed, &e.Charged, &e.Upload, &e.Hosting)
 		return e, err
 	}, `SELECT e.number, e.start_ms, e.end_ms, e.settled_ms,
-		(SELECT coalesce(sum(billed_bytes), 0) FROM usage u WHERE u.epoch = e.number),
+		(SELECT `+sumOf("billed_bytes")+` FROM usage u WHERE u.epoch = e.number),
 		(SELECT coalesce(sum(charged_utok), 0) FROM usage u WHERE u.epoch = e.number),
 		(SELECT coalesce(sum(pay_utok), 0) FROM awards a WHERE a.epoch = e.number),
 		(SELECT coalesce(sum(gross_utok), 0) FROM hosting h WHERE h.epoch = e.number)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/swarmstake/swarmstake/tokens"
@@ -41,9 +42,9 @@ func (s *Store) AddStakedMembers(ctx context.Context, members []StakedMember) ([
 }
 
 func (t *tx) addStaked(n StakedMember) (bt.MemberID, error) {
-	eco := t.store.opt.Economy
-	if n.Stake <= 0 || n.Stake < eco.Gate {
-		return 0, fmt.Errorf("a stake of %s is below the gate of %s", n.Stake, eco.Gate)
+	eco := t.economy()
+	if price, err := t.passes(n.Stake); err != nil || price == 0 {
+		return 0, errors.Join(err, fmt.Errorf("a stake of %s does not pass the gate of %s", n.Stake, eco.Gate))
 	}
 	m, err := t.addMember(NewMember{Name: n.Name, Secret: n.Secret})
 	if err != nil {

@@ -27,16 +27,17 @@ type RosterMember struct {
 
 // RosterTorrent is what the announce path keeps of a torrent.
 type RosterTorrent struct {
-	ID         bt.TorrentID
-	InfoHash   bt.InfoHash
-	InfoHash2  bt.InfoHash // a hybrid's second hash; zero: none
-	Name       string
-	Size       bt.Bytes
-	PieceBytes bt.Bytes
-	Uploader   bt.MemberID
-	Approved   bool
-	Withdrawn  bool
-	Price      PriceRow
+	ID          bt.TorrentID
+	InfoHash    bt.InfoHash
+	InfoHash2   bt.InfoHash // a hybrid's second hash; zero: none
+	Name        string
+	Size        bt.Bytes
+	PieceBytes  bt.Bytes
+	Uploader    bt.MemberID
+	Approved    bool
+	Withdrawn   bool
+	FreeUntilMs int64 // freeleech; 0: it is not
+	Price       PriceRow
 }
 
 // PriceRow is a torrent's price and what produced it.
@@ -129,13 +130,17 @@ func (r *reader) fillFunds(m *RosterMember) error {
 		}
 		staked += c
 	}
-	m.Funds = Funds{Member: m.ID, Available: int64(avail), Staked: int64(staked),
+	free, err := r.balance(tokens.Byte, tokens.Allowance(m.ID))
+	if err != nil {
+		return err
+	}
+	m.Funds = Funds{Member: m.ID, Available: int64(avail), Staked: int64(staked), Allowance: int64(free),
 		GateOK: m.GatePrice > 0 && staked >= m.GatePrice}
 	return nil
 }
 
 const selectRosterTorrent = `SELECT id, infohash, coalesce(infohash2, x''), name, size_bytes, piece_bytes, uploader, approved_ms > 0,
-	withdrawn_ms > 0, priced_ms, price_utok_per_gib, multiplier_ppm, saturation_ppm, demand_bytes, capacity_bytes FROM torrents`
+	withdrawn_ms > 0, free_until_ms, priced_ms, price_utok_per_gib, multiplier_ppm, saturation_ppm, demand_bytes, capacity_bytes FROM torrents`
 
 // RosterTorrents reads every torrent; with ids, only those.
 func (s *Store) RosterTorrents(ctx context.Context, ids ...bt.TorrentID) ([]RosterTorrent, error) {
@@ -155,7 +160,7 @@ func (s *Store) RosterTorrents(ctx context.Context, ids ...bt.TorrentID) ([]Rost
 
 func readRosterTorrent(r *sql.Rows) (t RosterTorrent, err error) {
 	var h, h2 []byte
-	err = r.Scan(&t.ID, &h, &h2, &t.Name, &t.Size, &t.PieceBytes, &t.Uploader, &t.Approved, &t.Withdrawn, &t.Price.AtMs,
+	err = r.Scan(&t.ID, &h, &h2, &t.Name, &t.Size, &t.PieceBytes, &t.Uploader, &t.Approved, &t.Withdrawn, &t.FreeUntilMs, &t.Price.AtMs,
 		&t.Price.Price, &t.Price.MultiplierPPM, &t.Price.SaturationPPM, &t.Price.Demand, &t.Price.Capacity)
 	copy(t.InfoHash[:], h)
 	copy(t.InfoHash2[:], h2)

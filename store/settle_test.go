@@ -19,7 +19,7 @@ import (
 const gib = bt.GiB
 
 // world is a store with four members (1, 2 download, 3 seeds, 4 publishes), the torrents 1 and 2,
-// an epoch, and a clock that stands still.
+// an epoch, and a clock that stands still. Everybody's claims are trusted.
 type world struct {
 	*Store
 	t     *testing.T
@@ -32,6 +32,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), rules: Rules{Settle: settle.DefaultParams(), Availability: availability.DefaultParams()}}
+	w.rules.Settle.HonestPPM = 0
 	w.now.Store(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
 	w.Store = open(t, w.dir, Options{Now: func() time.Time { return time.UnixMilli(w.now.Load()) }})
 	for m := bt.MemberID(1); m <= 4; m++ {
@@ -175,8 +176,13 @@ func (w *world) settle(e Epoch) Settled {
 	return done
 }
 
-// noInflation makes amounts readable.
-func (w *world) noInflation() { w.rules.Settle.InflationPPM = 0 }
+// noInflation makes amounts readable: nor is there a subsidy.
+func (w *world) noInflation() {
+	w.rules.Settle.InflationPPM = 0
+	eco := w.economy()
+	eco.Subsidy = 0
+	w.SetEconomy(eco)
+}
 
 func TestSettlementSplitsSuspendsReopensAndGivesUp(t *testing.T) {
 	w := newWorld(t)
@@ -192,7 +198,7 @@ func TestSettlementSplitsSuspendsReopensAndGivesUp(t *testing.T) {
 	}
 	w.want(tokens.Available(3), 1000*tokens.Unit+480)
 	w.want(tokens.Treasury, 80)
-	w.want(tokens.PoolHosting, 120) // the lockers' share, while nobody can lock
+	w.want(tokens.PoolHosting, 120) // the lockers' share, while nobody locks
 	w.want(tokens.Suspense(1), 320)
 
 	before := w.balances()
@@ -231,7 +237,7 @@ func TestInterruptedSettlementEndsAsIfItHadNotBeen(t *testing.T) {
 			t.Fatal("closed before its settlement")
 		}
 		if interrupted {
-			w.must(w.write(t.Context(), func(t *tx) error { return t.settleTorrent(w.rules, e, 1) }))
+			w.die(e, 1)
 			w.Close()
 			w.Store = open(t, w.dir, Options{Now: w.opt.Now})
 			epochs, err := w.Unsettled(t.Context())

@@ -24,15 +24,16 @@ type Silenced struct {
 	Amount  tokens.Amount // may be 0: nothing was reserved any more
 }
 
-// judgeSilence judges the members to whose charge the epoch now-OpenEpochs laid more bytes, and
-// returns what this settlement decided, also if it decided it before it was interrupted.
-func (s *Store) judgeSilence(ctx context.Context, r Rules, e Epoch) ([]Silenced, error) {
+// judgeSilence judges the members to whose charge the epoch whose claims were closed laid more
+// bytes, and reports what this settlement decided, also if it decided it before it was interrupted.
+func (st *settlement) judgeSilence(ctx context.Context) error {
+	s, r, e := st.store, st.rules, st.epoch
 	c, err := s.closingOf(ctx, r.Settle, e.Number-OpenEpochs, e.Number)
 	if errors.Is(err, ErrNotFound) {
-		return nil, nil // no epoch is so old
+		return nil // no epoch is so old
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// A settlement that is through decides nothing anew, whatever was metered since.
 	members, err := collect[bt.MemberID](ctx, s.r, `SELECT x.member FROM (SELECT DISTINCT member FROM unexplained WHERE epoch = ? AND decided = 0) x
@@ -40,16 +41,17 @@ func (s *Store) judgeSilence(ctx context.Context, r Rules, e Epoch) ([]Silenced,
 		WHERE (m.silent_ms > 0 OR (SELECT sum(y.bytes) FROM unexplained y WHERE y.member = x.member AND y.epoch >= ?) > ?)
 			AND (SELECT settled_ms FROM epochs WHERE number = ?) = 0 ORDER BY x.member`, c.number, c.windowFrom, r.Settle.SilentBytes, e.Number)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, m := range members {
-		if err := s.write(ctx, func(t *tx) error { return t.judgeMember(r.Settle, e, m) }); err != nil {
-			return nil, fmt.Errorf("judge the unexplained bytes of member %d: %w", m, err)
+		if err := st.commit(ctx, func(t *tx) error { return t.judgeMember(r.Settle, e, m) }); err != nil {
+			return fmt.Errorf("judge the unexplained bytes of member %d: %w", m, err)
 		}
 	}
-	return scan(ctx, s.r, func(r *sql.Rows) (x Silenced, err error) {
+	st.out.Silenced, err = scan(ctx, s.r, func(r *sql.Rows) (x Silenced, err error) {
 		return x, r.Scan(&x.Member, &x.Torrent, &x.Bytes, &x.Amount)
 	}, `SELECT member, torrent, sum(charged_bytes), sum(charged_utok) FROM unexplained WHERE decided = ? GROUP BY member, torrent`, e.Number)
+	return err
 }
 
 // judgeMember silences a member whose conduct says so, and charges what is undecided of a silent
@@ -117,12 +119,12 @@ func (t *tx) addReported(m bt.MemberID, from int64, c *settle.Conduct, at map[bt
 		reported, late bt.Bytes
 	}
 	rows, err := scan(t.ctx, t.Tx, func(r *sql.Rows) (x row, err error) { return x, r.Scan(&x.torrent, &x.reported, &x.late) },
-		`SELECT u.torrent, sum(u.billed_bytes), sum(`+spareOf+`)
+		`SELECT u.torrent, `+sumOf("u.billed_bytes + u.free_bytes")+`, `+sumOf(spareOf)+`
 		FROM downloads d CROSS JOIN epochs e CROSS JOIN usage u ON u.epoch = e.number AND u.torrent = d.torrent AND u.member = d.member
 			LEFT JOIN suspense s ON s.epoch = u.epoch AND s.torrent = u.torrent AND s.member = u.member
 		WHERE d.member = ? AND e.number >= ? GROUP BY u.torrent`, m, from)
 	for _, x := range rows {
-		c.Metered += x.reported
+		c.Metered = min(c.Metered+x.reported, 1<<60)
 		if t := at[x.torrent]; t != nil {
 			t.Late = x.late
 		}
@@ -235,8 +237,7 @@ func (t *tx) payUnexplained(p settle.Params, epoch int64, torrent bt.TorrentID, 
 			return err
 		}
 	}
-	// The lockers' share goes where paySplit sends it.
-	return errors.Join(pay("lockers", tokens.PoolHosting, split.Lockers), pay("treasury", tokens.Treasury, split.Treasury))
+	return errors.Join(pay("lockers", tokens.PoolLockers, split.Lockers), pay("treasury", tokens.Treasury, split.Treasury))
 }
 
 // Silence is one time that a member was found silent.

@@ -19,12 +19,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3" // the driver, and its error codes
 	"github.com/pressly/goose/v3"
 
 	"github.com/swarmstake/swarmstake/migrations"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/rail"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
@@ -32,9 +36,13 @@ import (
 const FileName = "swarmstake.db"
 
 const (
-	maxBatch   = 1000 // functions in one group commit
-	maxQueue   = 4096 // functions waiting; more block their callers
+	maxBatch   = 4096 // functions in one group commit
+	maxQueue   = 8192 // functions waiting; more block their callers
 	maxReaders = 8
+	// The writer's page cache in KiB holds what a large group commit touches, else pages are written
+	// twice; so many pages of the log are copied into the database at once, a page that many commits
+	// touched only once.
+	tuning = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000"
 )
 
 // Errors a caller can act on.
@@ -45,6 +53,9 @@ var (
 	ErrExpired   = errors.New("expired")
 	ErrClosed    = errors.New("the store is closed")
 	ErrIdemReuse = errors.New("idempotency key already used for another request")
+	// ErrStorage: the disk is full or failed, or memory was short. What was asked for did not happen, or
+	// its answer was lost: repeated with the same ids it happens once.
+	ErrStorage = errors.New("the storage failed")
 )
 
 // Funds is what the announce path must know of a member's money after a commit.
@@ -54,26 +65,36 @@ type Funds struct {
 	Staked    int64 // utok, free stake plus collateral of all nodes
 	GateOK    bool
 	Charged   int64 // utok that this commit took over from pending charges (flushes only)
+	Allowance int64 // bytes of the free allowance
+	Used      int64 // bytes of it that this commit took over (flushes only)
 }
 
 // Options configures Open. Now is the clock of transactions; OnFunds is called after each commit,
-// in commit order, with the members whose money moved. Economy are the rules that methods apply.
+// in commit order, with the members whose money moved. Economy are the rules that methods apply until
+// SetEconomy.
 type Options struct {
 	Now     func() time.Time
 	OnFunds func([]Funds)
 	Economy Economy
 	Log     *slog.Logger
+	Faucet  tokens.Amount        // quote micro-units that the faucet gives a member a day; 0: there is none
+	Rails   map[string]rail.Rail // ways for quote in and out, beside vouchers and the faucet
 }
 
 // Store is safe for use by many goroutines.
 type Store struct {
 	w, r    *sql.DB
+	guard   *guard // of w
 	opt     Options
 	queue   chan *job
 	closing chan struct{}
 	done    chan struct{}
-	ids     map[accountKey]int64 // account ids of committed accounts; writer only
-	chain   chainState           // writer only
+	cache   accounts   // writer only
+	chain   chainState // writer only
+	inForce atomic.Pointer[Economy]
+	rails   map[string]rail.Rail
+
+	settling sync.Mutex // one settlement at a time
 
 	// After a commit that reported an error; writer only.
 	doubt  bool                 // it may have happened: the chain is read again before the next
@@ -82,7 +103,7 @@ type Store struct {
 }
 
 // Open opens or makes the database in dir, applies missing migrations and checks that the chain's
-// head fits the last transfer. The folder must exist.
+// head fits the last transfer and that each asset's balances sum to 0. The folder must exist.
 func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -94,21 +115,29 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err := secureFile(path); err != nil {
 		return nil, err
 	}
-	w, err := sql.Open("sqlite3", dsn(path, "immediate", "rwc"))
-	if err != nil {
+	g := newGuard(dsn(path, "immediate", "rwc"))
+	w := sql.OpenDB(g)
+	w.SetMaxOpenConns(1)
+	if _, err := w.ExecContext(ctx, tuning); err != nil {
+		w.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	w.SetMaxOpenConns(1)
-	s := &Store{w: w, opt: opt, queue: make(chan *job, maxQueue), closing: make(chan struct{}),
-		done: make(chan struct{}), ids: map[accountKey]int64{}, untold: map[bt.MemberID]bool{}}
+	s := &Store{w: w, guard: g, opt: opt, queue: make(chan *job, maxQueue), closing: make(chan struct{}),
+		done: make(chan struct{}), cache: newAccounts(), untold: map[bt.MemberID]bool{}}
+	s.SetEconomy(opt.Economy)
+	if err := s.openRails(opt); err != nil {
+		w.Close()
+		return nil, err
+	}
 	if err := migrate(ctx, w); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("migrate %s: %w", path, err)
 	}
-	if err := errors.Join(s.fillClients(ctx), s.loadChain(ctx), s.loadTold(ctx)); err != nil {
+	if err := errors.Join(s.fillClients(ctx), s.loadChain(ctx), s.checkSums(ctx), s.loadTold(ctx)); err != nil {
 		w.Close()
 		return nil, err
 	}
+	var err error
 	if s.r, err = sql.Open("sqlite3", dsn(path, "deferred", "ro")); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("open %s for reading: %w", path, err)
@@ -132,7 +161,15 @@ func (s *Store) Close() error {
 
 func dsn(path, txlock, mode string) string {
 	q := url.Values{"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_foreign_keys": {"1"},
-		"_busy_timeout": {"5000"}, "_txlock": {txlock}, "mode": {mode}}
+		"_busy_timeout": {"5000"}, "_txlock": {txlock}, "mode": {mode},
+		"_stmt_cache_size": {"200"}} // parsing a statement takes as long as running it
+	if mode == "ro" {
+		q.Del("_journal_mode") // the file says it; a database just restored has none yet
+	}
+	return fileDSN(path, q)
+}
+
+func fileDSN(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
@@ -158,10 +195,18 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// retryable reports whether the transaction failed for a reason outside it: disk full, I/O, lock.
+// retryable reports whether the transaction failed for a reason outside it: disk full, I/O, lock,
+// memory. SQLite may have given it up.
 func retryable(err error) bool {
 	var e sqlite3.Error
-	return errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrBusy)
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrNomem, sqlite3.ErrInterrupt:
+		return true
+	}
+	return false
 }
 
 func unique(err error) bool {

@@ -55,7 +55,7 @@ func (t *tx) addTorrent(n NewTorrent) (bt.TorrentID, error) {
 	row, err := t.insert(`INSERT INTO torrents (infohash, infohash2, name, description, size_bytes, piece_bytes, files, metainfo,
 		uploader, created_ms, price_utok_per_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		n.InfoHash[:], hashOrNil(n.InfoHash2), n.Name, n.Description, n.Size, n.PieceBytes, n.Files, n.Metainfo,
-		n.Uploader, t.nowMs(), t.store.opt.Economy.BasePrice)
+		n.Uploader, t.nowMs(), t.economy().BasePrice)
 	return bt.TorrentID(row), err
 }
 
@@ -68,14 +68,14 @@ func hashOrNil(h bt.InfoHash) []byte {
 }
 
 const selectTorrent = `SELECT t.id, t.infohash, coalesce(t.infohash2, x''), t.name, t.size_bytes, t.piece_bytes, t.uploader, t.approved_ms > 0,
-	t.withdrawn_ms > 0, t.priced_ms, t.price_utok_per_gib, t.multiplier_ppm, t.saturation_ppm, t.demand_bytes, t.capacity_bytes,
+	t.withdrawn_ms > 0, t.free_until_ms, t.priced_ms, t.price_utok_per_gib, t.multiplier_ppm, t.saturation_ppm, t.demand_bytes, t.capacity_bytes,
 	t.description, t.files, m.name, t.created_ms, ` + provenCount + ` FROM torrents t JOIN members m ON m.id = t.uploader`
 
 const provenCount = "(SELECT count(*) FROM claims c WHERE c.torrent = t.id AND c.live = 1 AND c.proven_ms > 0)"
 
 func readTorrent(r scanner) (t Torrent, err error) {
 	var h, h2 []byte
-	err = r.Scan(&t.ID, &h, &h2, &t.Name, &t.Size, &t.PieceBytes, &t.Uploader, &t.Approved, &t.Withdrawn, &t.Price.AtMs,
+	err = r.Scan(&t.ID, &h, &h2, &t.Name, &t.Size, &t.PieceBytes, &t.Uploader, &t.Approved, &t.Withdrawn, &t.FreeUntilMs, &t.Price.AtMs,
 		&t.Price.Price, &t.Price.MultiplierPPM, &t.Price.SaturationPPM, &t.Price.Demand, &t.Price.Capacity,
 		&t.Description, &t.Files, &t.UploaderName, &t.CreatedMs, &t.Proven)
 	copy(t.InfoHash[:], h)

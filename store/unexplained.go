@@ -37,78 +37,105 @@ func (s *Store) closingOf(ctx context.Context, p settle.Params, n, now int64) (c
 	return c, err
 }
 
-// closeClaims ends the claims of a torrent's epoch: what no download admits of them is laid to the
-// charge of those that may have taken it (ECONOMY §4). Claims closed already are left alone.
-func (t *tx) closeClaims(r Rules, c closing, torrent bt.TorrentID) error {
-	// A torrent of which the first announces came after the epoch's settlement has no row yet.
-	if err := t.exec(`INSERT INTO settlements (epoch, torrent, pot_utok, upload_utok, lockers_utok, treasury_utok, suspended_utok, at_ms)
-		VALUES (?, ?, 0, 0, 0, 0, 0, ?) ON CONFLICT DO NOTHING`, c.number, torrent, t.nowMs()); err != nil {
-		return err
-	}
-	err := t.change("UPDATE settlements SET claims_closed = ? WHERE epoch = ? AND torrent = ? AND claims_closed = 0", c.now, c.number, torrent)
+// closeClaims ends the claims of the epoch that was reopened for the last time, of torrents without
+// suspense too: what no download admits of them is laid to the charge of those that may have taken
+// it (ECONOMY §4).
+func (st *settlement) closeClaims(ctx context.Context) error {
+	c, err := st.store.closingOf(ctx, st.rules.Settle, st.epoch.Number-OpenEpochs, st.epoch.Number)
 	if errors.Is(err, ErrNotFound) {
-		return nil
+		return nil // no epoch is so old
 	}
 	if err != nil {
 		return err
 	}
-	parties, err := t.parties(c.number, torrent)
+	torrents, err := collect[bt.TorrentID](ctx, st.store.r, `SELECT DISTINCT u.torrent FROM usage u WHERE u.epoch = ?
+		AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.epoch = u.epoch AND s.torrent = u.torrent AND s.claims_closed > 0) ORDER BY u.torrent`, c.number)
 	if err != nil {
 		return err
 	}
-	claims := openClaims(parties)
-	if len(claims) == 0 {
-		return nil
+	return st.each(ctx, torrents, func(r *reader, torrents []bt.TorrentID) ([]step, error) { return st.closings(r, c, torrents) })
+}
+
+// closings explains the claims of the given torrents, in order.
+func (st *settlement) closings(r *reader, c closing, torrents []bt.TorrentID) ([]step, error) {
+	parties, err := readParties(r.ctx, r.Tx, c.number, torrents[0], torrents[len(torrents)-1])
+	if err != nil {
+		return nil, err
 	}
-	return t.explain(r, c, torrent, parties, claims)
+	steps := make([]step, len(torrents))
+	for i, torrent := range torrents {
+		x, err := st.explain(r, c, torrent, parties[torrent])
+		if err != nil {
+			return nil, fmt.Errorf("torrent %d: %w", torrent, err)
+		}
+		steps[i] = step{2 + len(x.result.Blames) + len(x.spares), func(t *tx) error { return t.closeTorrent(c, torrent, x) }}
+	}
+	return steps, nil
+}
+
+// explanation is what became of a torrent's open claims; nothing, if none were open.
+type explanation struct {
+	spares []spare
+	result settle.UnexplainedResult
+}
+
+// closeTorrent ends the claims of a torrent's epoch. Claims closed already are left alone.
+func (t *tx) closeTorrent(c closing, torrent bt.TorrentID, x explanation) error {
+	// A torrent in which nothing was charged, or of which the first announces came after the epoch's
+	// settlement, has no row yet.
+	fresh, err := t.try(`INSERT INTO settlements (epoch, torrent, pot_utok, upload_utok, lockers_utok, treasury_utok, suspended_utok, at_ms, claims_closed)
+		VALUES (?, ?, 0, 0, 0, 0, 0, ?, ?) ON CONFLICT DO UPDATE SET claims_closed = excluded.claims_closed WHERE claims_closed = 0`, c.number, torrent, t.nowMs(), c.now)
+	if err != nil || !fresh {
+		return err
+	}
+	if err := t.useSpares(torrent, x.spares, x.result.Explained); err != nil {
+		return err
+	}
+	return t.saveBlames(c.number, torrent, x.result.Blames)
 }
 
 // openClaims are what eligible uploaders claim, and what of it they were not awarded; none if
-// nothing is open. Honesty is not weighed yet.
-func openClaims(parties []party) []settle.OpenClaim {
-	const honest = 1_000_000
+// nothing is open.
+func openClaims(parties []party, q qualities) []settle.OpenClaim {
 	var out []settle.OpenClaim
-	var open bt.Bytes
+	open := false
 	for _, p := range parties {
 		if p.claimed <= 0 || !p.standing {
 			continue
 		}
 		left := max(0, p.claimed-p.awarded)
-		open += left
-		out = append(out, settle.OpenClaim{Member: p.member, Bytes: left, Claimed: p.claimed, HonestyPPM: honest, Network: p.network})
+		open = open || left > 0
+		out = append(out, settle.OpenClaim{Member: p.member, Bytes: left, Claimed: p.claimed, HonestyPPM: q.of(p.member), Network: p.network})
 	}
-	if open == 0 {
+	if !open {
 		return nil
 	}
 	return out
 }
 
-// explain runs the rule over open claims and keeps what it finds.
-func (t *tx) explain(r Rules, c closing, torrent bt.TorrentID, parties []party, claims []settle.OpenClaim) error {
-	spares, err := t.spares(c, torrent)
-	if err != nil {
-		return err
+// explain runs the rule over what is open of a torrent's claims.
+func (st *settlement) explain(r *reader, c closing, torrent bt.TorrentID, parties []party) (x explanation, err error) {
+	claims := openClaims(parties, st.quality)
+	if len(claims) == 0 {
+		return x, nil
 	}
-	suspects, ties, err := t.suspects(c, torrent)
-	if err != nil {
-		return err
+	if x.spares, err = r.spares(c, torrent); err != nil {
+		return x, err
 	}
-	in := settle.UnexplainedInput{Params: r.Settle, Claims: claims, Suspects: suspects, Introduced: ties.isIntroduced, Related: ties.related}
+	suspects, ties, err := r.suspects(c, torrent)
+	if err != nil {
+		return x, err
+	}
+	in := settle.UnexplainedInput{Params: st.rules.Settle, Claims: claims, Suspects: suspects, Introduced: ties.isIntroduced, Related: ties.related}
 	for _, p := range parties {
 		ties[p.member] = p.tie
-		in.Admitted += p.billed
+		in.Admitted = min(in.Admitted+p.billed+p.free, 1<<60)
 	}
-	for _, s := range spares {
-		in.Spare += s.bytes
+	for _, s := range x.spares {
+		in.Spare = min(in.Spare+s.bytes, 1<<60)
 	}
-	res, err := settle.Unexplained(in)
-	if err != nil {
-		return err
-	}
-	if err := t.useSpares(torrent, spares, res.Explained); err != nil {
-		return err
-	}
-	return t.saveBlames(c.number, torrent, res.Blames)
+	x.result, err = settle.Unexplained(in)
+	return x, err
 }
 
 // spare is what a download admitted in an epoch and nobody was awarded.
@@ -119,15 +146,15 @@ type spare struct {
 }
 
 // spareOf is what of the row u of usage, left-joined to its row s of suspense, explains claims:
-// billed bytes that nobody was awarded and that explained nothing yet. Bytes that were not charged
+// admitted bytes that nobody was awarded and that explained nothing yet. Bytes that were not charged
 // never were anybody's to be paid for.
-const spareOf = `max(0, coalesce(s.bytes, iif(u.charged_utok = 0, u.billed_bytes, u.unclaimed_bytes)) - u.explained_bytes)`
+const spareOf = `max(0, coalesce(s.bytes, iif(u.charged_utok = 0, u.billed_bytes, u.unclaimed_bytes)) + u.free_bytes - u.explained_bytes)`
 
 // spares lists what downloads admitted in the epoch, the one before and those after it until now:
 // the nearest epoch first. An announce after a gap spreads its bytes over epochs otherwise than
 // those on the other side did, and a charge that would fall into a settled epoch falls later.
-func (t *tx) spares(c closing, torrent bt.TorrentID) ([]spare, error) {
-	return scan(t.ctx, t.Tx, func(r *sql.Rows) (s spare, err error) { return s, r.Scan(&s.epoch, &s.member, &s.bytes) },
+func (r *reader) spares(c closing, torrent bt.TorrentID) ([]spare, error) {
+	return scan(r.ctx, r.Tx, func(r *sql.Rows) (s spare, err error) { return s, r.Scan(&s.epoch, &s.member, &s.bytes) },
 		`SELECT u.epoch, u.member, `+spareOf+` AS spare
 		FROM epochs e CROSS JOIN usage u ON u.epoch = e.number AND u.torrent = ?
 			LEFT JOIN suspense s ON s.epoch = u.epoch AND s.torrent = u.torrent AND s.member = u.member
@@ -143,7 +170,7 @@ func (t *tx) useSpares(torrent bt.TorrentID, spares []spare, explained bt.Bytes)
 			break
 		}
 		explained -= part
-		if err := t.change("UPDATE usage SET explained_bytes = explained_bytes + ? WHERE epoch = ? AND torrent = ? AND member = ?",
+		if err := t.execMany("UPDATE usage SET explained_bytes = explained_bytes + ? WHERE epoch = ? AND torrent = ? AND member = ?",
 			part, s.epoch, torrent, s.member); err != nil {
 			return err
 		}
@@ -155,9 +182,9 @@ func (t *tx) useSpares(torrent bt.TorrentID, spares []spare, explained bt.Bytes)
 // end, not complete before it, seen within the window before it, of members that got peers. A
 // download that never had anything left is a seed. Completion as such clears nobody: it is the
 // client's own word, and what is open counts.
-func (t *tx) suspects(c closing, torrent bt.TorrentID) ([]settle.Suspect, ties, error) {
+func (r *reader) suspects(c closing, torrent bt.TorrentID) ([]settle.Suspect, ties, error) {
 	ties := ties{}
-	out, err := scan(t.ctx, t.Tx, func(r *sql.Rows) (s settle.Suspect, err error) {
+	out, err := scan(r.ctx, r.Tx, func(r *sql.Rows) (s settle.Suspect, err error) {
 		var size, metered, before bt.Bytes
 		var network string
 		var introduced []byte
@@ -185,12 +212,15 @@ func (t *tx) saveBlames(epoch int64, torrent bt.TorrentID, blames []settle.Blame
 		if b.Network.IsValid() {
 			network = b.Network.String()
 		}
-		if err := t.exec("INSERT INTO blames (epoch, torrent, member, claimant, bytes, firm_bytes, stake_bytes, network) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		if err := t.execMany("INSERT INTO blames (epoch, torrent, member, claimant, bytes, firm_bytes, stake_bytes, network) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 			epoch, torrent, b.Member, b.Claimant, b.Bytes, b.Firm, b.Stake, network); err != nil {
 			return fmt.Errorf("write blame: %w", err)
 		}
 	}
-	err := t.exec(`INSERT INTO unexplained (epoch, torrent, member, bytes)
+	if len(blames) == 0 {
+		return nil
+	}
+	err := t.execMany(`INSERT INTO unexplained (epoch, torrent, member, bytes)
 		SELECT epoch, torrent, member, sum(bytes) FROM blames WHERE epoch = ? AND torrent = ? GROUP BY member`, epoch, torrent)
 	if err != nil {
 		return fmt.Errorf("write unexplained bytes: %w", err)

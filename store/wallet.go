@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/stake"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
@@ -15,11 +16,18 @@ import (
 type Wallet struct {
 	Available tokens.Amount
 	Staked    tokens.Amount // free stake plus collateral of all nodes
+	Free      tokens.Amount // part of Staked that no node holds as collateral
 	Unbonding tokens.Amount
-	Held      tokens.Amount // retained by nodes, or disputed
+	Locked    tokens.Amount
+	Vesting   tokens.Amount
+	Held      tokens.Amount // retained by nodes, disputed, or on probation
+	Probation tokens.Amount // part of Held: pay for uploads that are not trusted yet
 	Reserved  tokens.Amount // part of Available that running downloads hold
 	Quote     tokens.Amount // quote micro-units, to buy tokens with
+	Allowance bt.Bytes      // free download allowance
+	Promised  bt.Bytes      // part of Allowance that running downloads hold
 	GatePrice tokens.Amount // what must stay staked; 0: guest
+	Tier      stake.Tier
 }
 
 // The balances that a line of a statement can belong to.
@@ -27,7 +35,10 @@ const (
 	InAvailable = "available"
 	InStaked    = "staked"
 	InUnbonding = "unbonding"
+	InLocked    = "locked"
+	InVesting   = "vesting"
 	InHeld      = "held"
+	InAllowance = "allowance" // of asset byte
 )
 
 // Line is a transfer as one of a member's balances sees it. A transfer between two balances of one
@@ -51,22 +62,11 @@ type owned struct {
 	kind    string
 }
 
-// owned finds the accounts of an asset in which a member has money, by ECONOMY §1.
+// owned finds the accounts of an asset in which a member has something, by ECONOMY §1.
 func (r *reader) owned(m bt.MemberID, asset tokens.Asset) ([]owned, error) {
-	kinds := map[tokens.Account]string{tokens.Available(m): InAvailable, tokens.Staked(m): InStaked, tokens.Unbonding(m): InUnbonding}
-	nodes, err := collect[bt.NodeID](r.ctx, r.Tx, "SELECT id FROM nodes WHERE member = ?", m)
+	kinds, err := r.kinds(m, asset)
 	if err != nil {
 		return nil, err
-	}
-	for _, n := range nodes {
-		kinds[tokens.Collateral(n)], kinds[tokens.Retained(n)] = InStaked, InHeld
-	}
-	slashes, err := collect[int64](r.ctx, r.Tx, "SELECT s.id FROM slashes s JOIN nodes n ON n.id = s.node WHERE n.member = ?", m)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range slashes {
-		kinds[tokens.Disputed(s)] = InHeld
 	}
 	var out []owned
 	for name, kind := range kinds {
@@ -83,26 +83,65 @@ func (r *reader) owned(m bt.MemberID, asset tokens.Asset) ([]owned, error) {
 	return out, nil
 }
 
+// kinds says of each account of an asset that can be a member's to which balance it belongs.
+func (r *reader) kinds(m bt.MemberID, asset tokens.Asset) (map[tokens.Account]string, error) {
+	switch asset {
+	case tokens.Quote:
+		return map[tokens.Account]string{tokens.Available(m): InAvailable}, nil
+	case tokens.Byte:
+		return map[tokens.Account]string{tokens.Allowance(m): InAllowance}, nil
+	}
+	kinds := map[tokens.Account]string{tokens.Available(m): InAvailable, tokens.Staked(m): InStaked, tokens.Unbonding(m): InUnbonding,
+		tokens.Probation(m): InHeld}
+	// Each table has rows of a member that accounts are named after.
+	err := errors.Join(
+		addKinds(r, kinds, "SELECT id FROM nodes WHERE member = ?", m, tokens.Collateral, InStaked),
+		addKinds(r, kinds, "SELECT id FROM nodes WHERE member = ?", m, tokens.Retained, InHeld),
+		addKinds(r, kinds, "SELECT s.id FROM slashes s JOIN nodes n ON n.id = s.node WHERE n.member = ?", m, tokens.Disputed, InHeld),
+		addKinds(r, kinds, "SELECT id FROM locks WHERE member = ?", m, tokens.Locked, InLocked),
+		addKinds(r, kinds, "SELECT id FROM vestings WHERE member = ?", m, tokens.Vesting, InVesting))
+	return kinds, err
+}
+
+func addKinds[ID ~int64 | ~uint32](r *reader, kinds map[tokens.Account]string, query string, m bt.MemberID, account func(ID) tokens.Account, kind string) error {
+	ids, err := collect[ID](r.ctx, r.Tx, query, m)
+	for _, id := range ids {
+		kinds[account(id)] = kind
+	}
+	return err
+}
+
 // Wallet returns a member's balances, all of one commit.
 func (s *Store) Wallet(ctx context.Context, m bt.MemberID) (Wallet, error) {
 	var w Wallet
 	err := s.read(ctx, func(r *reader) error {
-		if err := r.QueryRowContext(ctx, "SELECT coalesce(gate_price_utok, 0) FROM members WHERE id = ?", m).Scan(&w.GatePrice); err != nil {
+		standing := stake.Standing{}
+		if err := r.QueryRowContext(ctx, selectStanding, m).Scan(&standing.Gate, &standing.Nodes); err != nil {
 			return notFound(err)
 		}
 		accounts, err := r.owned(m, tokens.Token)
 		if err != nil {
 			return err
 		}
-		sums := map[string]tokens.Amount{}
+		sums, of := map[string]tokens.Amount{}, map[tokens.Account]tokens.Amount{}
 		for _, a := range accounts {
 			sums[a.kind] += a.balance
+			of[a.name] = a.balance
 		}
-		w.Available, w.Staked, w.Unbonding, w.Held = sums[InAvailable], sums[InStaked], sums[InUnbonding], sums[InHeld]
+		w = Wallet{Available: sums[InAvailable], Staked: sums[InStaked], Free: of[tokens.Staked(m)], Unbonding: sums[InUnbonding],
+			Locked: sums[InLocked], Vesting: sums[InVesting], Held: sums[InHeld], Probation: of[tokens.Probation(m)], GatePrice: standing.Gate}
+		standing.Staked = w.Staked
+		w.Tier = standing.Tier()
 		if w.Quote, err = r.balance(tokens.Quote, tokens.Available(m)); err != nil {
 			return err
 		}
-		return r.QueryRowContext(ctx, sumReserved, m).Scan(&w.Reserved)
+		free, err := r.balance(tokens.Byte, tokens.Allowance(m))
+		if err != nil {
+			return err
+		}
+		w.Allowance = bt.Bytes(free)
+		return r.QueryRowContext(ctx, "SELECT coalesce(sum(reserved_utok), 0), coalesce(sum(reserved_free_bytes), 0) FROM downloads WHERE member = ?",
+			m).Scan(&w.Reserved, &w.Promised)
 	})
 	return w, err
 }
@@ -165,21 +204,7 @@ func (r *reader) lines(accounts []owned, seq int64) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Line
-	for _, a := range accounts {
-		l := Line{Seq: seq, ID: t.ID, Code: t.Code, Ref: t.Ref, Balance: a.kind, AtMs: t.AtMs}
-		switch a.name {
-		case t.From:
-			l.Amount, l.Other = -t.Amount, t.To
-		case t.To:
-			l.Amount, l.Other = t.Amount, t.From
-		default:
-			continue
-		}
-		out = append(out, l)
-	}
-	slices.SortFunc(out, func(a, b Line) int { return int(a.Amount - b.Amount) }) // what left before what came
-	return out, nil
+	return linesOf(accounts, seq, t), nil
 }
 
 // Moved is the answer to a request that moved a member's money.
@@ -206,60 +231,6 @@ func (t *tx) moved(m bt.MemberID, transfers ...tokens.Transfer) (Moved, error) {
 	return out, errors.Join(err, err2, err3)
 }
 
-// Deposit credits quote that came in over a rail.
-func (s *Store) Deposit(ctx context.Context, o Once, rail string, amount tokens.Amount) (Moved, error) {
-	var out Moved
-	err := s.write(ctx, func(t *tx) error {
-		return once(t, o, &out, func() (err error) {
-			out, err = t.moved(o.Member, tokens.Transfer{ID: "deposit/" + rail + "/" + o.id(), Asset: tokens.Quote, From: tokens.External(rail),
-				To: tokens.Available(o.Member), Amount: amount, Code: tokens.CodeDeposit, Ref: rail})
-			return err
-		})
-	})
-	return out, err
-}
-
-// Stake moves free tokens to the stake. The stake that first reaches the gate makes the member:
-// it fixes the gate price and costs the join fee, once, which goes to the lockers' pool.
-func (s *Store) Stake(ctx context.Context, o Once, amount tokens.Amount) (Moved, error) {
-	var out Moved
-	err := s.write(ctx, func(t *tx) error {
-		return once(t, o, &out, func() error {
-			moves := []tokens.Transfer{{ID: "stake/" + o.id(), Asset: tokens.Token, From: tokens.Available(o.Member),
-				To: tokens.Staked(o.Member), Amount: amount, Code: tokens.CodeStake, Ref: "stake"}}
-			fee, err := t.join(o.Member, amount)
-			if err != nil {
-				return err
-			}
-			moves = append(moves, fee...)
-			if err := t.unreserved(o.Member, moves); err != nil {
-				return err
-			}
-			out, err = t.moved(o.Member, moves...)
-			return err
-		})
-	})
-	return out, err
-}
-
-// join makes the member if this stake reaches the gate for the first time, and returns the fee.
-func (t *tx) join(m bt.MemberID, amount tokens.Amount) ([]tokens.Transfer, error) {
-	var gate sql.NullInt64
-	if err := t.row("SELECT gate_price_utok FROM members WHERE id = ?", m).Scan(&gate); err != nil {
-		return nil, notFound(err)
-	}
-	staked, err := t.stakeOf(m)
-	eco := t.store.opt.Economy
-	if err != nil || gate.Valid || staked+amount < eco.Gate {
-		return nil, err
-	}
-	if err := t.setGate(m, eco.Gate); err != nil || eco.JoinFee == 0 {
-		return nil, err
-	}
-	return []tokens.Transfer{{ID: fmt.Sprintf("join/%d", m), Asset: tokens.Token, From: tokens.Available(m), To: tokens.PoolLockers,
-		Amount: eco.JoinFee, Code: tokens.CodeJoinFee, Ref: "join"}}, nil
-}
-
 // unreserved reports tokens.ErrFunds if the moves would spend what running downloads reserved.
 func (t *tx) unreserved(m bt.MemberID, moves []tokens.Transfer) error {
 	have, err := t.balance(tokens.Token, tokens.Available(m))
@@ -279,41 +250,18 @@ func (t *tx) unreserved(m bt.MemberID, moves []tokens.Transfer) error {
 	return nil
 }
 
-// FundsError is tokens.ErrFunds with the figures that a member wants to know.
+// FundsError is tokens.ErrFunds with the figures that a member wants to know: what is needed, what is
+// free, and what else there is but tied up.
 type FundsError struct {
-	Asset                tokens.Asset
-	Need, Have, Reserved tokens.Amount
+	Asset      tokens.Asset
+	Need, Have tokens.Amount
+	Reserved   tokens.Amount // by running downloads
+	Pledged    tokens.Amount // to nodes, when free stake is short
+	Claims     tokens.Amount // what must stay behind a node's live claims, when its collateral is short
 }
 
 func (e *FundsError) Error() string {
-	return fmt.Sprintf("%s %s needed, %s free, %s reserved", e.Need, e.Asset, e.Have, e.Reserved)
+	return fmt.Sprintf("%s %s needed, %s free, %s reserved, %s pledged, %s behind claims", e.Need, e.Asset, e.Have, e.Reserved, e.Pledged, e.Claims)
 }
 
 func (e *FundsError) Unwrap() error { return tokens.ErrFunds }
-
-// Pledge moves free stake to a node of the member as collateral.
-func (s *Store) Pledge(ctx context.Context, o Once, n bt.NodeID, amount tokens.Amount) (Moved, error) {
-	var out Moved
-	err := s.write(ctx, func(t *tx) error {
-		return once(t, o, &out, func() error {
-			var owner bt.MemberID
-			if err := t.row("SELECT member FROM nodes WHERE id = ?", n).Scan(&owner); err != nil {
-				return notFound(err)
-			}
-			if owner != o.Member {
-				return ErrNotFound
-			}
-			free, err := t.balance(tokens.Token, tokens.Staked(o.Member))
-			if err != nil {
-				return err
-			}
-			if free < amount {
-				return &FundsError{Asset: tokens.Token, Need: amount, Have: free}
-			}
-			out, err = t.moved(o.Member, tokens.Transfer{ID: "pledge/" + o.id(), Asset: tokens.Token, From: tokens.Staked(o.Member),
-				To: tokens.Collateral(n), Amount: amount, Code: tokens.CodePledge, Ref: fmt.Sprintf("node/%d", n)})
-			return err
-		})
-	})
-	return out, err
-}

@@ -11,10 +11,12 @@ import (
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
-// job is one caller's function waiting for the writer.
+// job is one caller's function waiting for the writer. A single job begins with nothing that would
+// have to be undone: it makes its own savepoint if it needs one (tx.save).
 type job struct {
-	fn  func(*tx) error
-	err chan error
+	fn     func(*tx) error
+	err    chan error
+	single bool
 }
 
 // tx is what a write method works with: a transaction, its time, and the ledger inside it.
@@ -25,6 +27,7 @@ type tx struct {
 	store *Store
 	batch *batch
 	stmts map[string]*sql.Stmt // of execMany; closed with the transaction
+	saved bool                 // the running job has a savepoint
 }
 
 func (t *tx) nowMs() int64 { return t.now.UnixMilli() }
@@ -80,7 +83,10 @@ func (t *tx) row(query string, args ...any) *sql.Row { return t.QueryRowContext(
 // write runs fn in the next group commit and returns when it is on disk, or with fn's own error.
 // Once fn is queued it will run even if ctx ends first.
 func (s *Store) write(ctx context.Context, fn func(*tx) error) error {
-	j := &job{fn: fn, err: make(chan error, 1)}
+	return s.submit(ctx, &job{fn: fn, err: make(chan error, 1)})
+}
+
+func (s *Store) submit(ctx context.Context, j *job) error {
 	select {
 	case s.queue <- j:
 	case <-ctx.Done():
@@ -136,7 +142,8 @@ func (s *Store) commitBatch(jobs []*job) {
 	b := newBatch(s)
 	funds, err := s.runBatch(b, jobs, results)
 	if err == nil {
-		s.chain, s.ids, s.told = b.chain, b.mergedIDs(), max(s.told, b.flush)
+		b.keepAccounts()
+		s.chain, s.told = b.chain, max(s.told, b.flush)
 		clear(s.untold)
 		if s.opt.OnFunds != nil && len(funds) > 0 {
 			s.opt.OnFunds(funds)
@@ -146,8 +153,8 @@ func (s *Store) commitBatch(jobs []*job) {
 		s.suspect(b)
 	}
 	for i, j := range jobs {
-		if err != nil && results[i] == nil {
-			results[i] = err
+		if err != nil { // what a job came to meant what is not there now
+			results[i] = fmt.Errorf("%w: %w", ErrStorage, err)
 		}
 		j.err <- results[i]
 	}
@@ -156,7 +163,7 @@ func (s *Store) commitBatch(jobs []*job) {
 // suspect notes that a commit failed: it may have happened all the same. Its members are told of
 // by the next commit.
 func (s *Store) suspect(b *batch) {
-	s.doubt, s.ids = true, map[accountKey]int64{}
+	s.doubt, s.cache = true, newAccounts()
 	for m := range b.members {
 		s.untold[m] = true
 	}
@@ -188,6 +195,8 @@ func (s *Store) runBatch(b *batch, jobs []*job, results []error) ([]Funds, error
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	defer sqltx.Rollback()
+	s.guard.shut.Store(true)
+	defer s.guard.shut.Store(false)
 	t := &tx{Tx: sqltx, ctx: ctx, now: s.opt.Now(), store: s, batch: b}
 	for i, j := range jobs {
 		if results[i] = t.runJob(j); retryable(results[i]) || errors.Is(results[i], errLost) {
@@ -198,6 +207,7 @@ func (s *Store) runBatch(b *batch, jobs []*job, results []error) ([]Funds, error
 	if err != nil {
 		return nil, err
 	}
+	s.guard.shut.Store(false)
 	if err := sqltx.Commit(); err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
 	}
@@ -206,8 +216,11 @@ func (s *Store) runBatch(b *batch, jobs []*job, results []error) ([]Funds, error
 
 // runJob runs one function in a savepoint and undoes it alone if it fails or panics.
 func (t *tx) runJob(j *job) (err error) {
-	if err := t.exec("SAVEPOINT job"); err != nil {
-		return errors.Join(errLost, err)
+	t.saved = false
+	if !j.single {
+		if err := t.save(); err != nil {
+			return err
+		}
 	}
 	mark := t.batch.mark()
 	defer func() {
@@ -216,36 +229,37 @@ func (t *tx) runJob(j *job) (err error) {
 		}
 		if err != nil {
 			t.batch.undo(mark)
-			if e := t.exec("ROLLBACK TO job"); e != nil {
-				err = errors.Join(err, errLost, e)
-				return
-			}
 		}
-		if e := t.exec("RELEASE job"); e != nil {
+		if e := t.release(err != nil); e != nil {
 			err = errors.Join(err, errLost, e)
 		}
 	}()
 	return j.fn(t)
 }
 
-// funds reads what OnFunds reports of a member.
-func (t *tx) funds(m bt.MemberID, charged int64) (Funds, error) {
-	f := Funds{Member: m, Charged: charged}
-	avail, err := t.balance(tokens.Token, tokens.Available(m))
-	if err != nil {
-		return f, err
+// save makes the job's savepoint, once.
+func (t *tx) save() error {
+	if t.saved {
+		return nil
 	}
-	staked, err := t.stakeOf(m)
-	if err != nil {
-		return f, err
+	if err := t.exec("SAVEPOINT job"); err != nil {
+		return errors.Join(errLost, err)
 	}
-	var gate sql.NullInt64
-	if err := t.row("SELECT gate_price_utok FROM members WHERE id = ?", m).Scan(&gate); err != nil {
-		return f, fmt.Errorf("gate of member %d: %w", m, notFound(err))
+	t.saved = true
+	return nil
+}
+
+// release ends the job's savepoint, if it made one, and undoes what was written since.
+func (t *tx) release(undo bool) error {
+	if !t.saved {
+		return nil
 	}
-	f.Available, f.Staked = int64(avail), int64(staked)
-	f.GateOK = gate.Valid && f.Staked >= gate.Int64
-	return f, nil
+	if undo {
+		if err := t.exec("ROLLBACK TO job"); err != nil {
+			return err
+		}
+	}
+	return t.exec("RELEASE job")
 }
 
 // stakeOf is a member's free stake plus the collateral of their nodes.

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Parameter is one entry in the history of the economy's parameters: Key has Value from the
+// beginning of Epoch on, until another entry's epoch begins. The store knows keys and values only as
+// text; what they mean is the configuration's business.
+type Parameter struct {
+	ID    int64
+	Epoch int64
+	Key   string
+	Value string
+	AtMs  int64  // when it was recorded
+	By    string // who or what changed it
+}
+
+// ParameterChange is what SetParameters recorded of one key: the new value comes with Epoch.
+type ParameterChange struct {
+	Key, From, To string // From is empty for a key that had no value before
+	Epoch         int64
+}
+
+// Parameters are the rules of an epoch and those announced for later ones, by key.
+type Parameters struct {
+	Epoch   int64 // the current one; 0: none began yet
+	InForce []Parameter
+	Pending []Parameter
+}
+
+// economy are the amounts and times in force.
+func (t *tx) economy() Economy { return t.store.economy() }
+
+func (s *Store) economy() Economy { return *s.inForce.Load() }
+
+// SetEconomy replaces the amounts and times that methods apply; a transaction that is running may
+// still apply the old ones.
+func (s *Store) SetEconomy(e Economy) { s.inForce.Store(&e) }
+
+// SetParameters records the wanted value of every given key. What differs from the last recorded
+// value comes into force with the next epoch. A key that has no value yet has it from the current
+// epoch on: in a new database that is the first. It returns what it recorded, by key.
+func (s *Store) SetParameters(ctx context.Context, wanted map[string]string, by string) ([]ParameterChange, error) {
+	var changed []ParameterChange
+	err := s.write(ctx, func(t *tx) error {
+		changed = nil
+		epoch, err := currentEpoch(t.ctx, t.Tx)
+		if err != nil {
+			return err
+		}
+		for _, key := range slices.Sorted(maps.Keys(wanted)) {
+			c, err := t.setParameter(key, wanted[key], by, epoch)
+			if err != nil {
+				return fmt.Errorf("record %s: %w", key, err)
+			}
+			if c.Epoch > 0 {
+				changed = append(changed, c)
+			}
+		}
+		return nil
+	})
+	return changed, err
+}
+
+// setParameter records one value in the given current epoch; the change is zero if there is none.
+func (t *tx) setParameter(key, value, by string, current int64) (ParameterChange, error) {
+	c := ParameterChange{Key: key, To: value, Epoch: current + 1}
+	err := t.row("SELECT value FROM parameters WHERE key = ? ORDER BY epoch DESC, id DESC LIMIT 1", key).Scan(&c.From)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		c.Epoch = max(current, 1)
+	case err != nil:
+		return c, err
+	case c.From == value:
+		return ParameterChange{}, nil
+	}
+	_, err = t.insert("INSERT INTO parameters (epoch, key, value, at_ms, by) VALUES (?, ?, ?, ?, ?)", c.Epoch, key, value, t.nowMs(), by)
+	return c, err
+}
+
+// ParametersAt returns the values in force in an epoch, by key. Of keys that were added later it
+// has the first value they got.
+func (s *Store) ParametersAt(ctx context.Context, epoch int64) (map[string]string, error) {
+	rows, err := parametersAt(ctx, s.r, epoch)
+	if err != nil {
+		return nil, fmt.Errorf("read the parameters of epoch %d: %w", epoch, err)
+	}
+	out := make(map[string]string, len(rows))
+	for _, p := range rows {
+		out[p.Key] = p.Value
+	}
+	return out, nil
+}
+
+// Parameters returns what is in force now, and what is pending.
+func (s *Store) Parameters(ctx context.Context) (p Parameters, err error) {
+	err = s.read(ctx, func(r *reader) (err error) {
+		if p.Epoch, err = currentEpoch(r.ctx, r.Tx); err != nil {
+			return err
+		}
+		if p.InForce, err = parametersAt(r.ctx, r.Tx, p.Epoch); err != nil {
+			return err
+		}
+		later, err := parametersAt(r.ctx, r.Tx, p.Epoch+1)
+		for i, l := range later { // both are by key, of the same keys
+			if l.Value != p.InForce[i].Value {
+				p.Pending = append(p.Pending, l)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return p, fmt.Errorf("read the parameters: %w", err)
+	}
+	return p, nil
+}
+
+// ParameterHistory returns up to limit entries, newest first, that are older than the one with the
+// id before (0: from the newest), and the id with which to go on; 0: that was all.
+func (s *Store) ParameterHistory(ctx context.Context, before int64, limit int) (page []Parameter, next int64, err error) {
+	page, err = scan(ctx, s.r, readParameter, selectParameter+` WHERE ? = 0 OR id < ? ORDER BY id DESC LIMIT ?`, before, before, limit+1)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the history of the parameters: %w", err)
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].ID
+	}
+	return page, next, nil
+}
+
+const selectParameter = `SELECT id, epoch, key, value, at_ms, by FROM parameters p`
+
+func readParameter(r *sql.Rows) (p Parameter, err error) {
+	err = r.Scan(&p.ID, &p.Epoch, &p.Key, &p.Value, &p.AtMs, &p.By)
+	return p, err
+}
+
+func parametersAt(ctx context.Context, q querier, epoch int64) ([]Parameter, error) {
+	return scan(ctx, q, readParameter, selectParameter+` WHERE id = coalesce(
+			(SELECT id FROM parameters x WHERE x.key = p.key AND x.epoch <= ? ORDER BY x.epoch DESC, x.id DESC LIMIT 1),
+			(SELECT id FROM parameters x WHERE x.key = p.key ORDER BY x.epoch, x.id DESC LIMIT 1))
+		ORDER BY key`, epoch)
+}
+
+// currentEpoch is the number of the epoch under way; 0: none began yet.
+func currentEpoch(ctx context.Context, q querier) (int64, error) {
+	n, err := collect[int64](ctx, q, "SELECT coalesce(max(number), 0) FROM epochs")
+	if err != nil {
+		return 0, fmt.Errorf("find the current epoch: %w", err)
+	}
+	return n[0], nil
+}
