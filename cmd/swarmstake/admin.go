@@ -15,7 +15,7 @@ func adminCmd() *cobra.Command {
 	member := &cobra.Command{Use: "member", Short: "Members"}
 	member.AddCommand(memberAddCmd())
 	member.AddCommand(memberChangeCmds()...)
-	cmd.AddCommand(member, clientsCmd())
+	cmd.AddCommand(member, torrentsAdminCmd(), clientsCmd(), vouchersCmd(), revenueCmd(), correctCmd())
 	return cmd
 }
 

@@ -14,7 +14,9 @@ func memberChangeCmds() []*cobra.Command {
 	unban := memberChangeCmd(server.MemberUnban, "Let a banned member in again", "Lifts a ban. The next announce is answered as before.")
 	clear := memberChangeCmd(server.MemberClear, "Let a member who was cut off for unexplained bytes download again",
 		"Clears the suspicion that a member took bytes that their clients did not report. What happened\nbefore counts no more; the charges that were made stand.")
-	return []*cobra.Command{ban, unban, clear}
+	verify := memberChangeCmd(server.MemberVerify, "Give a member the free allowance",
+		"Says that somebody is behind the account whom you know: it gets the free allowance, which those who\nare above the gate or were invited have anyway.")
+	return []*cobra.Command{ban, unban, clear, verify}
 }
 
 func memberChangeCmd(do, short, long string) *cobra.Command {

@@ -67,8 +67,8 @@ func buildAndRun(m *testing.M) int {
 // basePrice is the default price in utok per GiB; it stands still in these tests.
 const basePrice = 10 * tokens.Unit
 
-// quickConfig shortens the times for impatient tests. The price never moves, so that every bill
-// can be computed exactly.
+// quickConfig shortens the times for impatient tests. The price never moves, nothing is free and
+// newcomers are trusted, so that every bill and pay can be computed exactly.
 const quickConfig = `
 [server]
 epoch_length = "2s"
@@ -84,6 +84,14 @@ expiry_grace = "6s"
 
 [surge]
 step = "1h"
+
+[settle]
+honesty_prior_ppm = 500000
+
+[economy]
+free_once = 0
+free_monthly = 0
+free_daily = 0
 
 [probe]
 source_addr = "%s"

@@ -46,11 +46,12 @@ torrent's saturation asks, and earn by uploading and by hosting what audits prov
 Try it:        swarmstake demo
 Run it:        swarmstake serve --data DIR --listen ADDR --url https://tracker.example
 Check money:   swarmstake ledger verify --data DIR
+Keep it safe:  swarmstake backup create FILE --data DIR
 Host and earn: swarmseed join URL --code CODE`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCmd(), demo.New(), ledgerCmd(), adminCmd(), configCmd(), torrentcmd.New(), bench.New(), seederCmd())
+	cmd.AddCommand(serveCmd(), demo.New(), ledgerCmd(), backupCmd(), adminCmd(), configCmd(), torrentcmd.New(), bench.New(), simulateCmd(), seederCmd())
 	return cmd
 }
 

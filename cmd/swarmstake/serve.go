@@ -85,6 +85,14 @@ func configCmd() *cobra.Command {
 		},
 	}
 	configFlags(check, &path)
-	cmd.AddCommand(check)
+	reference := &cobra.Command{
+		Use:   "reference",
+		Short: "Print docs/CONFIGURATION.md: every key with default, unit, range and meaning",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return server.PrintReference(cmd.OutOrStdout())
+		},
+	}
+	cmd.AddCommand(check, reference)
 	return cmd
 }

@@ -37,6 +37,7 @@ type filler struct {
 func (f *filler) fill(ctx context.Context) (err error) {
 	economy := f.conf.Economy
 	economy.BasePrice, economy.AppealWindow = f.conf.Surge.Base, f.conf.Availability.AppealWindow
+	economy.CollateralPerGiB = f.conf.Settle.CollateralPerGiB
 	if f.store, err = store.Open(ctx, f.conf.Data, store.Options{Economy: economy}); err != nil {
 		return err
 	}

@@ -150,7 +150,9 @@ func configuration(dir, listen string) server.Config {
 	a.ProofLifetime, a.RenewalLead, a.ClaimLapse, a.AuditTimeout = 90*time.Second, 30*time.Second, 15*time.Second, 60*time.Second
 	a.RecheckDelay, a.RepairDelay, a.RetryDelay, a.RetryMax = 3*time.Second, 20*time.Second, time.Second, 4*time.Second
 	a.ObservationGap = 5 * time.Second
-	c.Settle.TorrentCapPPM, c.Settle.PublisherCapPPM = 1_000_000, 1_000_000 // there is one torrent
+	c.Economy.FreeOnce, c.Economy.FreeMonthly, c.Economy.FreeDaily = 0, 0, 0 // the downloads are to cost something
+	c.Settle.HonestyPriorPPM = c.Settle.HonestPPM                            // nobody has the time to earn trust
+	c.Settle.TorrentCapPPM, c.Settle.PublisherCapPPM = 1_000_000, 1_000_000  // there is one torrent
 	c.Probe.Budget, c.Probe.SourceAddr = 30*time.Second, address(probeHost)
 	return c
 }

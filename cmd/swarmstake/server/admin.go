@@ -77,7 +77,7 @@ func administer(ctx context.Context, conf Config, path string, req any, alone fu
 		return nil, err
 	}
 	defer release()
-	st, err := store.Open(ctx, conf.Data, store.Options{Economy: conf.economy()})
+	st, err := openOffline(ctx, conf)
 	if err != nil {
 		return nil, err
 	}

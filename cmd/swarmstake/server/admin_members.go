@@ -13,14 +13,15 @@ import (
 
 // What an administrative command does with a member.
 const (
-	MemberBan   = "ban"
-	MemberUnban = "unban"
-	MemberClear = "clear" // of the suspicion of unexplained bytes
+	MemberBan    = "ban"
+	MemberUnban  = "unban"
+	MemberClear  = "clear"  // of the suspicion of unexplained bytes
+	MemberVerify = "verify" // gives the free allowance
 )
 
 // ChangeMember asks for a change of a member.
 type ChangeMember struct {
-	Do     string // MemberBan, MemberUnban or MemberClear
+	Do     string // MemberBan, MemberUnban, MemberClear or MemberVerify
 	Name   string
 	Reason string // with MemberBan: shown to the member
 }
@@ -70,8 +71,10 @@ func changeMember(ctx context.Context, st *store.Store, req ChangeMember, change
 		if err = st.ClearSilent(ctx, m.ID, 0); errors.Is(err, store.ErrNotFound) {
 			return ChangedMember{}, fmt.Errorf("%s is not cut off for unexplained bytes", req.Name)
 		}
+	case MemberVerify:
+		err = st.VerifyMember(ctx, m.ID, 0)
 	default:
-		err = fmt.Errorf("members: no command %q: ban, unban or clear", req.Do)
+		err = fmt.Errorf("members: no command %q: ban, unban, clear or verify", req.Do)
 	}
 	if err != nil {
 		return ChangedMember{}, err

@@ -44,13 +44,13 @@ func (a *auditor) round(ctx context.Context, now time.Time) error {
 	if err := a.refreshClaims(ctx, now); err != nil {
 		return fmt.Errorf("refresh claims: %w", err)
 	}
-	if err := s.store.ExpireClaims(ctx, s.conf.Availability); err != nil {
+	if err := s.store.ExpireClaims(ctx, s.rules().Availability); err != nil {
 		return fmt.Errorf("expire claims: %w", err)
 	}
 	last := a.last
 	a.last = now // before the commit: if its answer is lost, time is lost rather than counted twice
 	if dt := now.Sub(last); !last.IsZero() && dt > 0 && dt <= max(maxAccrual, 2*s.conf.Server.AuditInterval) {
-		if err := s.store.AccrueProven(ctx, s.conf.Availability, s.epoch().Number, dt); err != nil {
+		if err := s.store.AccrueProven(ctx, s.rules().Availability, s.epoch().Number, dt); err != nil {
 			return err
 		}
 	}
@@ -119,7 +119,7 @@ func (a *auditor) report(ctx context.Context, x swarm.Seeder, node bt.NodeID, li
 	if node != 0 && !entered {
 		return r, false // not reported, or withdrawn: only the node's own word puts its collateral at stake
 	}
-	fresh := known.addr == x.Addr && known.peer == x.PeerID && x.Last.UnixMilli()-known.seenMs < s.conf.Availability.ClaimLapse.Milliseconds()/4
+	fresh := known.addr == x.Addr && known.peer == x.PeerID && x.Last.UnixMilli()-known.seenMs < s.rules().Availability.ClaimLapse.Milliseconds()/4
 	if entered && fresh || !entered && a.entries <= 0 {
 		return r, false
 	}
@@ -185,7 +185,7 @@ func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRo
 			byID[r.ID] = r.Claim
 		}
 	}
-	due := availability.Schedule(s.conf.Availability, now, claims, availability.Seed(s.epoch().Seed))
+	due := availability.Schedule(s.rules().Availability, now, claims, availability.Seed(s.epoch().Seed))
 	due = due[:a.takeSlots(len(due))] // the rest stays due
 	begun := map[int64]bool{}
 	for _, audit := range due {
@@ -194,7 +194,7 @@ func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRo
 	if len(begun) == 0 {
 		return nil
 	}
-	if err := s.store.BeginAudits(ctx, s.conf.Availability, begun); err != nil {
+	if err := s.store.BeginAudits(ctx, s.rules().Availability, begun); err != nil {
 		return errors.Join(err, a.freeSlots(len(begun)))
 	}
 	for _, audit := range due {
@@ -234,7 +234,7 @@ func (a *auditor) carryOut(ctx context.Context, audit availability.Audit, c avai
 	if ctx.Err() != nil || a.outage(s.now(), outcome.Unreachable) {
 		outcome.OurSide = true
 	}
-	j, err := s.store.JudgeAudit(context.WithoutCancel(ctx), s.conf.Availability, audit, outcome)
+	j, err := s.store.JudgeAudit(context.WithoutCancel(ctx), s.rules().Availability, audit, outcome)
 	if err != nil {
 		s.log.Error("an audit could not be recorded; it is repeated", "claim", c.ID, "error", err)
 		return
@@ -268,7 +268,7 @@ func (a *auditor) outage(now time.Time, unreachable bool) bool {
 			failed++
 		}
 	}
-	return unreachable && availability.OurOutage(a.server.conf.Availability, now, a.heard.UnixMilli(), len(a.dials), failed)
+	return unreachable && availability.OurOutage(a.server.rules().Availability, now, a.heard.UnixMilli(), len(a.dials), failed)
 }
 
 // hear keeps the time of the last announce.
@@ -284,7 +284,7 @@ func (a *auditor) hear(at time.Time) {
 // slots that audits leave free. The attempt is recorded before the dial.
 func (a *auditor) look(ctx context.Context) error {
 	s := a.server
-	suspects, err := s.store.Suspicious(ctx, s.conf.Tracker.TolerancePPM, max(1, cap(a.slots)/4))
+	suspects, err := s.store.Suspicious(ctx, s.rules().Tracker.TolerancePPM, max(1, cap(a.slots)/4))
 	if err != nil {
 		return fmt.Errorf("look for hidden downloads: %w", err)
 	}

@@ -4,23 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
-	"reflect"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-viper/mapstructure/v2"
-	"github.com/knadh/koanf/parsers/toml/v2"
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/providers/env"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/v2"
 
 	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/sale"
 	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker"
 	"github.com/swarmstake/swarmstake/tracker/front"
@@ -30,57 +23,59 @@ import (
 
 // Config is everything that can be set. Keys in the file are the field names in snake case, one
 // table per struct: surge.half_life = "5m". The environment is SWARMSTAKE_SURGE__HALF_LIFE=5m.
-// Flags win over the environment, the environment over the file.
+// Flags win over the environment, the environment over the file. Tags say of each field what it
+// means (doc), in what (unit), and what it takes (range); fields with a derived tag are no keys, they
+// repeat the key that the tag names. What is dated is one of the economy's parameters: see Rules.
 type Config struct {
-	Data           string // folder of the database, the lock and the administrative socket
-	Listen         string // address of the tracker, the website and the API
-	URL            string // public address: announce URLs, cookies, links
-	Dev            bool   // faucet, probes to loopback and private addresses, no per-address limits
-	Name           string // shown on the website
-	TrustedProxies []string
+	Data           string   `doc:"folder of the database, the lock and the administrative socket"`
+	Listen         string   `doc:"address of the tracker, the website and the API"`
+	URL            string   `doc:"public address, used in announce URLs, cookies and links; empty: http://LISTEN"`
+	Dev            bool     `doc:"development: faucet, probes to loopback and private addresses, no limits for them, sign-in over plain http"`
+	Name           string   `doc:"of this tracker, shown on the website"`
+	TrustedProxies []string `doc:"networks of the proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 
-	Server       Timing
-	Limits       Limits
-	Tracker      swarm.Params
-	Surge        surge.Params
-	Settle       settle.Params
-	Availability availability.Params
-	Probe        Probe
-	Economy      store.Economy
+	Server       Timing              `doc:"the server's loops and files"`
+	Limits       Limits              `doc:"on requests and connections; with dev, loopback and private addresses have none"`
+	Tracker      swarm.Params        `doc:"announces and metering (ECONOMY §3)"`
+	Surge        surge.Params        `dated:"yes" doc:"the download price (ECONOMY §4)"`
+	Settle       settle.Params       `dated:"yes" doc:"settlement, hosting reward, inflation (ECONOMY §4 to §6)"`
+	Availability availability.Params `dated:"yes" doc:"audits, scores, slashing (ECONOMY §7)"`
+	Probe        Probe               `doc:"the audits' traffic"`
+	Economy      store.Economy       `dated:"yes" doc:"gate, free service, stakes, sale, locks (ECONOMY §2, §8, §11)"`
 }
 
 // Timing are the rhythms of the server's loops.
 type Timing struct {
-	FlushInterval   time.Duration // the meter is written at least so often
-	AuditInterval   time.Duration // between two looks for audits that are due
-	HistoryInterval time.Duration // between two kept rows of a torrent's price history
-	ReportInterval  time.Duration // daemons report what they host so often
-	EpochLength     time.Duration
-	SettlementDelay time.Duration // from an epoch's end to its settlement
-	GenesisTreasury int64         // utok minted into the treasury with a new database
-	Journal         bool          // false: announces are answered before anything is kept of them; for measurements only
-	JournalBytes    int64         // disk space the meter's journal may take
+	FlushInterval   time.Duration `range:"1ms..1h" doc:"the meter is written at least so often"`
+	AuditInterval   time.Duration `range:"1ms..1h" doc:"between two looks for audits that are due"`
+	HistoryInterval time.Duration `range:"0s..24h" doc:"between two kept rows of a torrent's price history"`
+	ReportInterval  time.Duration `range:"1s..24h" doc:"daemons report what they host so often"`
+	EpochLength     time.Duration `range:"100ms..168h" dated:"yes" doc:"of an epoch, which is settled as a whole"`
+	SettlementDelay time.Duration `range:"0s..168h" dated:"yes" doc:"from an epoch's end to its settlement"`
+	GenesisTreasury tokens.Amount `unit:"utok" range:"0..1000000000000000000" doc:"minted into the treasury with a new database; changes nothing later"`
+	Journal         bool          `doc:"false: announces are answered before anything is kept of them; for measurements only"`
+	JournalBytes    int64         `unit:"bytes" range:"268435456..1125899906842624" doc:"disk space the meter's journal may take"`
 }
 
 // Limits bound requests and connections (SECURITY 20, 26). With dev, loopback and private addresses
 // have none.
 type Limits struct {
-	KeyInterval     time.Duration // sustained, one announce of a member's key for a torrent
-	KeyBurst        int
-	NetworkInterval time.Duration // sustained, one announce or scrape from a /24 or /48
-	NetworkBurst    int
-	WrongInterval   time.Duration // sustained, one unknown announce key from an address
-	WrongBurst      int
-	Buckets         int // keys, networks and addresses remembered
-	Connections     int // open at once; 0: as many as descriptors allow
-	PerAddress      int // of them from one address
+	KeyInterval     time.Duration `range:"0s..24h" doc:"sustained, one announce of a member's key for a torrent; 0s: no limit"`
+	KeyBurst        int           `unit:"announces" range:"1..16777216" doc:"of a member's key for a torrent at once"`
+	NetworkInterval time.Duration `range:"0s..24h" doc:"sustained, one announce or scrape from a /24 or /48; 0s: no limit"`
+	NetworkBurst    int           `unit:"requests" range:"1..16777216" doc:"announces and scrapes from a /24 or /48 at once"`
+	WrongInterval   time.Duration `range:"0s..24h" doc:"sustained, one unknown announce key from an address; 0s: no limit"`
+	WrongBurst      int           `unit:"announces" range:"1..16777216" doc:"with unknown keys from an address at once"`
+	Buckets         int           `unit:"entries" range:"1..16777216" doc:"keys, networks and addresses remembered"`
+	Connections     int           `unit:"connections" range:"0..16777216" doc:"open at once; 0: as many as descriptors allow"`
+	PerAddress      int           `unit:"connections" range:"1..16777216" doc:"of them from one address"`
 }
 
 // Probe bounds the audits' traffic.
 type Probe struct {
-	Concurrency int           // audits under way at once
-	Budget      time.Duration // longest time for one audit over the wire
-	SourceAddr  string        // address probes come from; empty: the system's choice
+	Concurrency int           `unit:"audits" range:"1..1000" doc:"under way at once"`
+	Budget      time.Duration `range:"1ms..1h" doc:"longest time for one audit over the wire"`
+	SourceAddr  string        `doc:"address probes come from; empty: the system's choice"`
 }
 
 // DefaultConfig returns the defaults of the design's economy and protocols.
@@ -111,106 +106,34 @@ func (c Config) limits(seed uint64) tracker.Limits {
 // exempt reports whether limits per address do not hold for a.
 func (c Config) exempt(a netip.Addr) bool { return c.Dev && (a.IsLoopback() || a.IsPrivate()) }
 
-// EnvPrefix begins the names of environment variables that set configuration keys.
-const EnvPrefix = "SWARMSTAKE_"
-
-// Load reads the file (empty: none), then the environment, then flags (keys as in the file), over
-// the defaults. An unknown key or a value of the wrong kind is an error that names it.
-func Load(base Config, path string, flags map[string]any) (Config, error) {
-	k := koanf.New(".")
-	if path != "" {
-		if err := k.Load(file.Provider(path), toml.Parser()); err != nil {
-			return base, fmt.Errorf("read configuration %s: %w", path, err)
-		}
-	}
-	if err := k.Load(env.Provider(EnvPrefix, ".", envKey), nil); err != nil {
-		return base, fmt.Errorf("read the environment: %w", err)
-	}
-	if err := k.Load(confmap.Provider(flags, "."), nil); err != nil {
-		return base, fmt.Errorf("read flags: %w", err)
-	}
-	conf := base
-	known := map[string]reflect.Type{}
-	walk("", reflect.ValueOf(conf), func(key string, v reflect.Value) { known[key] = v.Type() })
-	for _, key := range k.Keys() {
-		t, ok := known[key]
-		if !ok {
-			return base, fmt.Errorf("configuration: unknown key %s: 'swarmstake config check' lists them all", key)
-		}
-		if err := checkKind(key, k.Get(key), t); err != nil {
-			return base, err
-		}
-	}
-	err := k.UnmarshalWithConf("", &conf, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
-		Result: &conf, ErrorUnused: true, WeaklyTypedInput: true, MatchName: sameKey,
-		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")),
-	}})
-	if err != nil {
-		return base, fmt.Errorf("configuration: %w", err)
-	}
-	return conf, conf.Validate()
-}
-
 // economy is what the store applies and the pages show, with the keys that repeat others filled in.
 func (c Config) economy() store.Economy {
 	e := c.Economy
 	e.BasePrice, e.AppealWindow = c.Surge.Base, c.Availability.AppealWindow
+	e.CollateralPerGiB = c.Settle.CollateralPerGiB
 	return e
 }
 
-// checkKind says in the file's own words which value is of the wrong kind.
-func checkKind(key string, v any, t reflect.Type) error {
-	text := fmt.Sprint(v)
-	switch {
-	case t == reflect.TypeFor[time.Duration]():
-		if _, err := time.ParseDuration(text); err != nil {
-			return fmt.Errorf("configuration: %s = %q: want a duration such as 250ms, 5m or 72h", key, text)
-		}
-	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
-		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
-			return fmt.Errorf("configuration: %s = %q: want a whole number", key, text)
-		}
-	case t.Kind() == reflect.Bool:
-		if _, err := strconv.ParseBool(text); err != nil {
-			return fmt.Errorf("configuration: %s = %q: want true or false", key, text)
-		}
-	}
-	return nil
+// swarms is what the swarms apply, with the keys that repeat others filled in; base is the public
+// address.
+func (c Config) swarms(base string) swarm.Params {
+	p := c.Tracker
+	p.QuoteFreeze, p.DemandWindow, p.BasePrice = c.Surge.QuoteFreeze, c.Surge.Window, c.Surge.Base
+	p.Symbol, p.FundsURL = c.Economy.Symbol, base+"/wallet"
+	return p
 }
 
-// envKey turns SWARMSTAKE_SURGE__HALF_LIFE into surge.half_life. Variables for tests are no keys.
-func envKey(name string) string {
-	key := strings.TrimPrefix(name, EnvPrefix)
-	if key == "REQUIRE_CLIENTS" || key == "CONFIG" || strings.HasPrefix(key, "TEST_") {
-		return ""
-	}
-	return strings.ReplaceAll(strings.ToLower(key), "__", ".")
+// curve is the sale's curve as configured.
+func (c Config) curve() sale.Curve {
+	return sale.Curve{Price: c.Economy.SalePrice, Limit: c.Economy.SaleLimit, Floor: c.Economy.SaleFloor}
 }
 
-func sameKey(key, field string) bool {
-	return strings.EqualFold(strings.ReplaceAll(key, "_", ""), field)
-}
-
-// Validate names the first value that cannot be.
+// Validate names the first value that is out of its range or does not go with another.
 func (c Config) Validate() error {
-	t := c.Server
-	for name, d := range map[string]time.Duration{"server.flush_interval": t.FlushInterval, "server.audit_interval": t.AuditInterval,
-		"server.epoch_length": t.EpochLength, "server.report_interval": t.ReportInterval, "probe.budget": c.Probe.Budget} {
-		if d <= 0 {
-			return fmt.Errorf("configuration: %s = %s: must be longer than 0", name, d)
+	for _, k := range configKeys() {
+		if err := k.check(&c); err != nil {
+			return err
 		}
-	}
-	if t.JournalBytes < minJournal {
-		return fmt.Errorf("configuration: server.journal_bytes = %d: at least %d", t.JournalBytes, minJournal)
-	}
-	for name, n := range map[string]int{"key_burst": c.Limits.KeyBurst, "network_burst": c.Limits.NetworkBurst, "wrong_burst": c.Limits.WrongBurst,
-		"buckets": c.Limits.Buckets, "per_address": c.Limits.PerAddress} {
-		if n < 1 || n > limit.MaxEntries {
-			return fmt.Errorf("configuration: limits.%s = %d: 1 to %d", name, n, limit.MaxEntries)
-		}
-	}
-	if c.Probe.Concurrency < 1 || c.Probe.Concurrency > 1000 {
-		return fmt.Errorf("configuration: probe.concurrency = %d: 1 to 1000", c.Probe.Concurrency)
 	}
 	if _, err := c.proxies(); err != nil {
 		return err
@@ -218,24 +141,21 @@ func (c Config) Validate() error {
 	if err := checkURL(c.URL); err != nil {
 		return err
 	}
-	e := c.Economy
-	for name, a := range map[string]tokens.Amount{"server.genesis_treasury": tokens.Amount(t.GenesisTreasury), "economy.gate": e.Gate, "economy.join_fee": e.JoinFee,
-		"economy.sale_price": e.SalePrice, "economy.sale_limit": e.SaleLimit} {
-		if a < 0 || a > tokens.MaxAmount {
-			return fmt.Errorf("configuration: %s = %d: 0 to %d micro-tokens", name, a, tokens.MaxAmount)
-		}
+	if c.Economy.UnbondingTime < c.Availability.AppealWindow { // else a slash comes too late (SECURITY 14)
+		return fmt.Errorf("configuration: economy.unbonding_time = %s: want at least availability.appeal_window, %s",
+			duration(c.Economy.UnbondingTime), duration(c.Availability.AppealWindow))
 	}
-	for table, err := range map[string]error{"tracker": c.Tracker.Validate(), "surge": c.Surge.Validate(), "settle": c.Settle.Validate(),
-		"availability": c.Availability.Validate()} {
-		if err != nil {
-			return fmt.Errorf("configuration: in [%s]: %w", table, err)
+	for _, table := range []struct {
+		name string
+		err  error
+	}{{"tracker", c.swarms("").Validate()}, {"surge", c.Surge.Validate()}, {"settle", c.Settle.Validate()}, {"availability", c.Availability.Validate()},
+		{"economy", c.curve().Validate()}} {
+		if table.err != nil {
+			return fmt.Errorf("configuration: in [%s]: %w", table.name, table.err)
 		}
 	}
 	return nil
 }
-
-// minJournal is the least space for a journal: two segments and a spare.
-const minJournal = 256 << 20
 
 func checkURL(u string) error {
 	if u != "" && !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
@@ -265,6 +185,14 @@ func (c Config) baseURL(listening netip.AddrPort) (string, error) {
 		return "", fmt.Errorf("listening on %s: say with --url which address members use, such as https://tracker.example", listening)
 	}
 	return "http://" + listening.String(), nil
+}
+
+// sourceTag makes info-hashes of this tracker's torrents its own: the public host's name.
+func (c Config) sourceTag(base string) string {
+	if u, err := url.Parse(base); err == nil && u.Hostname() != "" && !c.Dev {
+		return u.Hostname()
+	}
+	return "swarmstake"
 }
 
 // LockedError: another process works in the data folder.

@@ -82,7 +82,7 @@ func (s *Server) claimReport(ctx context.Context, node store.Node, c web.Claim) 
 
 // Status says how a node stands and what it earned.
 func (s *Server) Status(ctx context.Context, node store.Node) (web.NodeStatus, error) {
-	st, err := s.store.NodeStanding(ctx, s.conf.Availability, node.ID)
+	st, err := s.store.NodeStanding(ctx, s.rules().Availability, node.ID)
 	if err != nil {
 		return web.NodeStatus{}, err
 	}

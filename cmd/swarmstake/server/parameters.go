@@ -1,119 +1,216 @@
 package server
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"net/url"
-	"reflect"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/swarmstake/swarmstake/availability"
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/surge"
+	"github.com/swarmstake/swarmstake/tokens/settle"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
+	"github.com/swarmstake/swarmstake/web"
 )
 
+// Rules are the economy's parameters of one epoch: what decides what members pay and earn. They are
+// the dated keys of the configuration. The database says which are in force: a start with another
+// configuration announces them, and the next epoch begins with them everywhere at once.
+type Rules struct {
+	EpochLength     time.Duration
+	SettlementDelay time.Duration
+	Tracker         swarm.Params
+	Surge           surge.Params
+	Settle          settle.Params
+	Availability    availability.Params
+	Economy         store.Economy
+}
+
+// byConfiguration is who changes parameters by a start with another configuration.
+const byConfiguration = "configuration"
+
+// rules are the rules in force.
+func (s *Server) rules() *Rules { return s.inForce.Load() }
+
+// rulesOf are the rules that a configuration comes to; base is the public address.
+func (c Config) rulesOf(base string) *Rules {
+	return &Rules{EpochLength: c.Server.EpochLength, SettlementDelay: c.Server.SettlementDelay, Tracker: c.swarms(base),
+		Surge: c.Surge, Settle: c.Settle, Availability: c.Availability, Economy: c.economy()}
+}
+
 // epochCheck is how often epochs are looked at: often enough that their length means something.
-func (c Config) epochCheck() time.Duration {
-	return min(max(c.Server.EpochLength/60, 100*time.Millisecond), 10*time.Second)
+func (s *Server) epochCheck() time.Duration {
+	return min(max(s.rules().EpochLength/60, 100*time.Millisecond), 10*time.Second)
 }
 
-// sourceTag makes info-hashes of this tracker's torrents its own: the public host's name.
-func (c Config) sourceTag(base string) string {
-	if u, err := url.Parse(base); err == nil && u.Hostname() != "" && !c.Dev {
-		return u.Hostname()
-	}
-	return "swarmstake"
-}
+func (s *Server) priceStep() time.Duration { return s.rules().Surge.Step }
 
-// public are the rules everybody may read, by configuration key.
-func (c Config) public() map[string]any {
-	out := map[string]any{}
-	walk("", reflect.ValueOf(c), func(key string, v reflect.Value) {
-		table, _, _ := strings.Cut(key, ".")
-		switch table {
-		case "server", "tracker", "surge", "settle", "availability", "economy":
-			out[key] = shown(v)
+// gate is what the gate costs, in words.
+func (r *Rules) gate() string { return r.Economy.Gate.String() + " " + r.Economy.Symbol }
+
+// dated are the values of the economy's parameters, by key.
+func (c Config) dated() map[string]string {
+	out := map[string]string{}
+	for _, k := range configKeys() {
+		if k.dated {
+			out[k.name] = k.text(&c)
 		}
-	})
+	}
 	return out
 }
 
-// PrintConfig writes every key with its effective value, as a file that Load reads.
-func PrintConfig(w io.Writer, c Config) error {
-	table := ""
-	var err error
-	walk("", reflect.ValueOf(c), func(key string, v reflect.Value) {
-		name := key
-		if i := strings.LastIndexByte(key, '.'); i >= 0 {
-			if key[:i] != table {
-				table = key[:i]
-				fmt.Fprintf(w, "\n[%s]\n", table)
-			}
-			name = key[i+1:]
+// withDated is the configuration with recorded values of the economy's parameters. Recorded keys
+// that it does not know, of other versions, are left out.
+func (c Config) withDated(values map[string]string) (Config, error) {
+	for _, k := range configKeys() {
+		value, ok := values[k.name]
+		if !ok || !k.dated {
+			continue
 		}
-		_, e := fmt.Fprintf(w, "%s = %s\n", name, literal(shown(v)))
-		if err == nil {
-			err = e
+		if err := k.set(&c, value); err != nil {
+			return c, err
 		}
-	})
+	}
+	return c, c.Validate()
+}
+
+// recordRules notes in the database what the configuration changes, tells the operator, and puts in
+// force what is.
+func (s *Server) recordRules(ctx context.Context) error {
+	wanted := s.conf.dated()
+	announced, err := s.saleAnnounced(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	if err := s.store.CheckSale(ctx, s.conf.economy()); err != nil && !announced {
+		return fmt.Errorf("configuration: economy.sale_price = %d, economy.sale_limit = %d: %w", s.conf.Economy.SalePrice, s.conf.Economy.SaleLimit, err)
+	}
+	changes, err := s.store.SetParameters(ctx, wanted, byConfiguration)
+	if err != nil {
+		return err
+	}
+	s.tell(changes, len(changes) == len(wanted))
+	p, err := s.store.Parameters(ctx)
+	if err != nil {
+		return err
+	}
+	now := max(p.Epoch, 1)
+	if _, err := s.rulesAt(ctx, now+1); err != nil { // the next epoch must be able to begin
+		return err
+	}
+	rules, err := s.rulesAt(ctx, now)
+	if err != nil {
+		return err
+	}
+	s.enact(ctx, rules)
+	return nil
+}
+
+// saleAnnounced reports whether the sale's parameters are recorded as they are wanted. Then they were
+// possible, and a purchase since that made them impossible stops no start: renewSale logs it.
+func (s *Server) saleAnnounced(ctx context.Context, wanted map[string]string) (bool, error) {
+	p, err := s.store.Parameters(ctx)
+	if err != nil {
+		return false, err
+	}
+	recorded, err := s.store.ParametersAt(ctx, max(p.Epoch, 1)+1)
+	for _, key := range []string{"economy.sale_price", "economy.sale_limit", "economy.sale_floor"} {
+		if recorded[key] != wanted[key] {
+			return false, err
+		}
+	}
+	return true, err
+}
+
+// tell logs a line for each change. A new database has all keys for the first time, which is no news.
+func (s *Server) tell(changes []store.ParameterChange, first bool) {
+	for _, c := range changes {
+		switch {
+		case c.From != "":
+			s.log.Info("a parameter changes", "key", c.Key, "from", c.From, "to", c.To, "from_epoch", c.Epoch)
+		case !first:
+			s.log.Info("a parameter is new", "key", c.Key, "value", c.To, "from_epoch", c.Epoch)
+		}
+	}
+}
+
+// rulesAt are the rules in force in an epoch. Keys that are not dated have the values of this start.
+func (s *Server) rulesAt(ctx context.Context, epoch int64) (*Rules, error) {
+	return rulesAt(ctx, s.store, s.conf, epoch, s.base)
+}
+
+func rulesAt(ctx context.Context, st *store.Store, conf Config, epoch int64, base string) (*Rules, error) {
+	values, err := st.ParametersAt(ctx, epoch)
+	if err != nil {
+		return nil, err
+	}
+	if conf, err = conf.withDated(values); err != nil {
+		return nil, fmt.Errorf("parameters of epoch %d: %w", epoch, err)
+	}
+	return conf.rulesOf(base), nil
+}
+
+// enact puts an epoch's rules in force everywhere, with what retargeting made of their base price.
+// Announces that are under way are answered by the old ones.
+func (s *Server) enact(ctx context.Context, rules *Rules) {
+	s.store.SetEconomy(rules.Economy)
+	priced := *rules
+	if base, err := s.store.BasePrice(context.WithoutCancel(ctx)); err != nil {
+		s.log.Error("the base price stays as configured until the next settlement", "error", err)
+	} else {
+		priced.Surge.Base, priced.Tracker.BasePrice, priced.Economy.BasePrice = base, base, base
+	}
+	s.inForce.Store(&priced)
+	if s.swarms != nil { // else the start goes on, and reads what is in force
+		s.swarms.SetParams(priced.Tracker)
+	}
+	if s.handler != nil {
+		s.handler.SetGate(priced.gate())
+	}
+}
+
+// retarget takes over what a settlement made of the base price.
+func (s *Server) retarget(ctx context.Context) error {
+	rules, err := s.rulesAt(ctx, s.epoch().Number)
+	if err == nil {
+		s.enact(ctx, rules)
+	}
 	return err
 }
 
-// derived keys repeat others: the server sets them from surge, economy and the public address.
-var derived = map[string]bool{"tracker.quote_freeze": true, "tracker.demand_window": true, "tracker.base_price": true, "tracker.symbol": true,
-	"tracker.funds_url": true, "economy.base_price": true, "economy.appeal_window": true}
-
-// walk visits the settable values of a configuration struct: plain ones first, then its tables.
-func walk(prefix string, v reflect.Value, visit func(key string, v reflect.Value)) {
-	for _, tables := range []bool{false, true} {
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			key := prefix + snake(f.Name)
-			if f.IsExported() && !derived[key] && (f.Type.Kind() == reflect.Struct) == tables {
-				if tables {
-					walk(key+".", v.Field(i), visit)
-				} else {
-					visit(key, v.Field(i))
-				}
-			}
-		}
+// openOffline opens the database of a server that does not run, with the parameters in force in it.
+func openOffline(ctx context.Context, conf Config) (*store.Store, error) {
+	st, err := store.Open(ctx, conf.Data, store.Options{Economy: conf.economy()})
+	if err != nil {
+		return nil, err
 	}
+	p, err := st.Parameters(ctx)
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
+	rules, err := rulesAt(ctx, st, conf, max(p.Epoch, 1), "")
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
+	st.SetEconomy(rules.Economy)
+	return st, nil
 }
 
-func shown(v reflect.Value) any {
-	if d, ok := v.Interface().(time.Duration); ok {
-		return d.String()
-	}
-	switch v.Kind() {
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return v.Int()
-	}
-	return v.Interface()
+// webRules are the rules that the site shows.
+func (s *Server) webRules() web.Rules {
+	r := s.rules()
+	return web.Rules{EpochLength: r.EpochLength, Economy: r.Economy, Surge: r.Surge, Settle: r.Settle}
 }
 
-func literal(v any) string {
-	switch v := v.(type) {
-	case string:
-		return fmt.Sprintf("%q", v)
-	case []string:
-		quoted := make([]string, len(v))
-		for i, s := range v {
-			quoted[i] = fmt.Sprintf("%q", s)
+// parameterInfo is what the site says of the economy's parameters.
+func parameterInfo() map[string]web.ParameterInfo {
+	out := map[string]web.ParameterInfo{}
+	for _, k := range configKeys() {
+		if a, err := k.accepts(); k.dated && err == nil { // a test holds all ranges to be readable
+			out[k.name] = web.ParameterInfo{Unit: k.shownUnit(), Accepts: a.text, Meaning: k.doc()}
 		}
-		return "[" + strings.Join(quoted, ", ") + "]"
-	case [3]int64:
-		return fmt.Sprintf("[%d, %d, %d]", v[0], v[1], v[2])
 	}
-	return fmt.Sprint(v)
-}
-
-// snake turns HalfLife into half_life and InflationPPM into inflation_ppm.
-func snake(s string) string {
-	var b strings.Builder
-	r := []rune(strings.ReplaceAll(s, "GiB", "Gib"))
-	for i, c := range r {
-		if unicode.IsUpper(c) && i > 0 && (unicode.IsLower(r[i-1]) || i+1 < len(r) && unicode.IsLower(r[i+1])) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(c))
-	}
-	return b.String()
+	return out
 }

@@ -45,8 +45,8 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("reprice: %w", err)
 	}
 	s.rank(claims, rates, now)
-	m := s.market
-	dt := s.conf.Surge.Step
+	m, rules := s.market, s.rules()
+	dt := rules.Surge.Step
 	if !m.lastRun.IsZero() {
 		dt = now.Sub(m.lastRun)
 	}
@@ -57,14 +57,14 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 			leechers[id] = append(leechers[id], surge.Leecher{Left: l.Left, BilledRecent: l.BilledRecent})
 		}
 	})
-	in := surge.Market{Seeders: seederLoads(s.conf.Availability, now, claims, rates)}
+	in := surge.Market{Seeders: seederLoads(rules.Availability, now, claims, rates)}
 	for _, id := range ids {
-		in.Torrents = append(in.Torrents, s.torrentState(id, leechers[id]))
+		in.Torrents = append(in.Torrents, s.torrentState(rules.Surge, id, leechers[id]))
 	}
 	rows := make([]store.PriceRow, len(ids))
-	for i, st := range in.Reprice(s.conf.Surge, dt) {
+	for i, st := range in.Reprice(rules.Surge, dt) {
 		m.states[ids[i]] = st
-		rows[i] = store.PriceRow{Torrent: ids[i], AtMs: now.UnixMilli(), Price: surge.PricePerGiB(s.conf.Surge, st.MultiplierPPM),
+		rows[i] = store.PriceRow{Torrent: ids[i], AtMs: now.UnixMilli(), Price: surge.PricePerGiB(rules.Surge, st.MultiplierPPM),
 			MultiplierPPM: st.MultiplierPPM, SaturationPPM: st.SmoothedPPM, Demand: st.DemandBytes, Capacity: st.CapacityBytes}
 	}
 	if err := s.store.SetPrices(ctx, rows, s.keepPrice); err != nil {
@@ -76,10 +76,10 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (s *Server) torrentState(id bt.TorrentID, leechers []surge.Leecher) surge.TorrentState {
+func (s *Server) torrentState(p surge.Params, id bt.TorrentID, leechers []surge.Leecher) surge.TorrentState {
 	st, ok := s.market.states[id]
 	if !ok {
-		st = surge.Initial(s.conf.Surge)
+		st = surge.Initial(p)
 	}
 	return surge.TorrentState{Torrent: id, State: st, Leechers: leechers}
 }
@@ -125,9 +125,9 @@ func seederLoads(p availability.Params, now time.Time, claims []store.ClaimRow, 
 // rank tells the swarms who is preferred in peer lists now, and how much: proven claims, by
 // reputation and spare capacity.
 func (s *Server) rank(claims []store.ClaimRow, rates map[bt.MemberID]bt.Bytes, now time.Time) {
-	tiers := map[swarm.DownloadKey]int{}
+	tiers, p := map[swarm.DownloadKey]int{}, s.rules().Availability
 	for _, c := range claims {
-		if c.IsProven(s.conf.Availability, now) {
+		if c.IsProven(p, now) {
 			k := swarm.DownloadKey{Member: c.Member, Torrent: c.Torrent}
 			tiers[k] = max(tiers[k], standing(c, rates[c.Member]))
 		}

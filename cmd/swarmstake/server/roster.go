@@ -20,7 +20,7 @@ import (
 type roster struct {
 	dir   *tracker.Directory
 	store *store.Store
-	conf  surge.Params
+	rules func() *Rules // in force
 	base  string
 
 	refresh  sync.Mutex // held from a read of the store until it is put, so that an older one cannot come later
@@ -34,8 +34,8 @@ var (
 	_ web.Keys   = (*roster)(nil)
 )
 
-func newRoster(conf surge.Params) *roster {
-	return &roster{dir: tracker.NewDirectory(), conf: conf, torrents: map[bt.TorrentID]store.RosterTorrent{}}
+func newRoster(rules func() *Rules) *roster {
+	return &roster{dir: tracker.NewDirectory(), rules: rules, torrents: map[bt.TorrentID]store.RosterTorrent{}}
 }
 
 // load reads everything, once, before the first announce.
@@ -47,6 +47,7 @@ func (r *roster) load(ctx context.Context) error {
 	for _, m := range members {
 		r.putMember(m)
 		r.dir.Wallet(m.ID).Set(tokens.Amount(m.Funds.Available), tokens.Amount(m.Funds.Staked))
+		r.dir.Wallet(m.ID).SetAllowance(0, bt.Bytes(m.Funds.Allowance))
 	}
 	torrents, err := r.store.RosterTorrents(ctx)
 	if err != nil {
@@ -110,14 +111,15 @@ func (r *roster) putTorrent(t store.RosterTorrent) {
 	}
 	price, multiplier := t.Price.Price, t.Price.MultiplierPPM
 	if t.Price.AtMs == 0 {
-		multiplier = surge.Initial(r.conf).MultiplierPPM
-		price = surge.PricePerGiB(r.conf, multiplier)
+		p := r.rules().Surge
+		multiplier = surge.Initial(p).MultiplierPPM
+		price = surge.PricePerGiB(p, multiplier)
 	}
 	meter := swarm.NewTorrent(t.ID, t.Size, t.PieceBytes, price, multiplier)
 	if old, ok := r.dir.TorrentByID(t.ID); ok {
 		meter = old.Meter // prices and quotes go on
 	}
-	r.dir.PutTorrent(tracker.Torrent{Meter: meter, Name: t.Name, Hashes: hashes, Withdrawn: t.Withdrawn})
+	r.dir.PutTorrent(tracker.Torrent{Meter: meter, Name: t.Name, Hashes: hashes, Withdrawn: t.Withdrawn, FreeUntilMs: t.FreeUntilMs})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.torrents[t.ID] = t
@@ -191,6 +193,7 @@ func (r *roster) onFunds(funds []store.Funds) {
 			continue // made by this very commit: MemberAdded follows and asks again
 		}
 		m.Wallet.Flushed(tokens.Amount(f.Charged), tokens.Amount(f.Available), tokens.Amount(f.Staked))
+		m.Wallet.SetAllowance(bt.Bytes(f.Used), bt.Bytes(f.Allowance))
 		if m.GateOK != f.GateOK {
 			r.dir.UpdateMember(f.Member, func(m *tracker.Member) { m.GateOK = f.GateOK })
 		}

@@ -69,6 +69,7 @@ type Server struct {
 	http    *http.Server
 	proven  map[swarm.DownloadKey]int // tiers that the swarms were told; pricing loop only
 
+	inForce  atomic.Pointer[Rules]
 	current  atomic.Pointer[store.Epoch]
 	events   sync.Mutex // guards watchers
 	watchers []func(Event)
@@ -112,10 +113,13 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	if s.release, err = Lock(conf.Data); err != nil {
 		return nil, err
 	}
+	if err := finishRestore(conf.Data); err != nil {
+		return nil, err
+	}
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{s.openStore, s.excuseDowntime, s.loadMeter, s.openEpoch, s.wire, s.offerSetup} {
+	for _, step := range []func(context.Context) error{s.openStore, s.recordRules, s.excuseDowntime, s.loadMeter, s.openEpoch, s.wire, s.offerSetup} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -125,6 +129,10 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	}
 	s.admin.serveClients(s.store, s.roster.ClientsChanged)
 	s.admin.serveMembers(s.store, s.roster.MemberAdded)
+	s.admin.serveVouchers(s.store)
+	s.admin.serveRevenue(s.store)
+	s.admin.serveLedger(s.store)
+	s.admin.serveTorrents(s.store, s.now, s.roster.TorrentAdded)
 	return s, nil
 }
 
@@ -178,9 +186,9 @@ func (s *Server) notify(e Event) {
 }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
-	s.roster = newRoster(s.conf.Surge)
+	s.roster = newRoster(s.rules)
 	s.roster.base = s.base
-	s.store, err = store.Open(ctx, s.conf.Data, store.Options{OnFunds: s.roster.onFunds, Economy: s.conf.economy(), Log: s.log})
+	s.store, err = store.Open(ctx, s.conf.Data, store.Options{OnFunds: s.roster.onFunds, Economy: s.conf.economy(), Log: s.log, Faucet: s.conf.faucet()})
 	if err != nil {
 		return err
 	}
@@ -190,7 +198,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 
 // genesis fills the treasury of a new ledger; on an old one the setting changes nothing.
 func (s *Server) genesis(ctx context.Context) error {
-	amount := tokens.Amount(s.conf.Server.GenesisTreasury)
+	amount := s.conf.Server.GenesisTreasury
 	empty, err := s.store.Empty(ctx)
 	if err != nil || !empty || amount <= 0 {
 		return err
@@ -218,9 +226,7 @@ func (s *Server) loadMeter(ctx context.Context) error {
 	if err := s.roster.load(ctx); err != nil {
 		return err
 	}
-	p := s.conf.Tracker
-	p.Symbol, p.FundsURL, p.BasePrice = s.conf.Economy.Symbol, s.base+"/wallet", s.conf.Surge.Base
-	p.QuoteFreeze, p.DemandWindow = s.conf.Surge.QuoteFreeze, s.conf.Surge.Window
+	p := s.rules().Tracker
 	s.swarms = swarm.New(p, s.roster.dir.Wallet)
 	stored, err := s.store.Meter(ctx, p.SessionKeep)
 	if err != nil {
@@ -296,6 +302,7 @@ func (s *Server) openEpoch(ctx context.Context) error {
 		return s.nextEpoch(ctx)
 	}
 	s.current.Store(&epochs[0])
+	s.renewSale(ctx)
 	return s.sortUsage(ctx)
 }
 
@@ -314,9 +321,9 @@ func (s *Server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.market = newMarket(s.conf.Surge, torrents)
+	s.market = newMarket(s.rules().Surge, torrents)
 	s.handler, err = tracker.NewHandler(tracker.Options{Roster: s.roster.dir, Swarms: s.swarms, Now: s.now, Log: s.log,
-		Texts:   tracker.Texts{Site: s.base, Gate: s.conf.Economy.Gate.String() + " " + s.conf.Economy.Symbol},
+		Texts:   tracker.Texts{Site: s.base, Gate: s.rules().gate()},
 		Clients: s.roster.clients, Proxies: s.proxies, Limits: s.conf.limits(seed()), Unstored: s.flusher.hurry,
 		Interval: s.conf.Tracker.LeecherInterval, MinInterval: s.conf.Tracker.MinInterval})
 	if err != nil {
@@ -372,10 +379,11 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.serve(ctx, gctx, stopLoops) })
 	g.Go(func() error { return s.admin.run(gctx) })
 	g.Go(func() error { return quiet(s.journal.Run(gctx)) })
-	g.Go(func() error { return s.every(gctx, s.conf.Surge.Step, "reprice", s.reprice) })
-	g.Go(func() error { return s.every(gctx, s.conf.Server.AuditInterval, "audit", s.auditor.round) })
-	g.Go(func() error { return s.every(gctx, s.conf.epochCheck(), "settle", s.settleDue) })
-	g.Go(func() error { return s.every(gctx, sweepInterval, "sweep", s.sweep) })
+	g.Go(func() error { return s.every(gctx, s.priceStep, "reprice", s.reprice) })
+	g.Go(func() error { return s.every(gctx, always(s.conf.Server.AuditInterval), "audit", s.auditor.round) })
+	g.Go(func() error { return s.every(gctx, s.epochCheck, "settle", s.settleDue) })
+	g.Go(func() error { return s.every(gctx, always(sweepInterval), "sweep", s.sweep) })
+	g.Go(func() error { return s.every(gctx, always(railInterval), "withdrawals", s.pushWithdrawals) })
 	g.Go(func() error { return quiet(s.flusher.Run(gctx)) })
 	err := g.Wait()
 	s.auditor.wg.Wait()
@@ -419,10 +427,11 @@ func (s *Server) serve(ctx, loops context.Context, stopLoops func()) error {
 	return nil
 }
 
-// every calls f until ctx ends. An error is logged and the next round tries again: no round of
-// these loops leaves anything half done.
-func (s *Server) every(ctx context.Context, interval time.Duration, name string, f func(context.Context, time.Time) error) error {
-	tick := time.NewTicker(interval)
+// every calls f until ctx ends, at an interval that is asked for again after each round. An error is
+// logged and the next round tries again: no round of these loops leaves anything half done.
+func (s *Server) every(ctx context.Context, interval func() time.Duration, name string, f func(context.Context, time.Time) error) error {
+	length := interval()
+	tick := time.NewTicker(length)
 	defer tick.Stop()
 	for {
 		select {
@@ -432,11 +441,18 @@ func (s *Server) every(ctx context.Context, interval time.Duration, name string,
 			if err := f(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("a round failed and will be repeated", "loop", name, "error", err)
 			}
+			if l := interval(); l != length {
+				length = l
+				tick.Reset(l)
+			}
 		}
 	}
 }
 
-// sweepInterval is how often silent peers, ended sessions and closed slashes are looked for.
+func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
+
+// sweepInterval is how often silent peers, ended sessions, and slashes, unbonding stake, locks and
+// allowances whose time has come are looked for.
 const sweepInterval = 5 * time.Second
 
 // expirePause is between two shards, so that looking for silent peers never competes with announces.
@@ -447,7 +463,7 @@ func (s *Server) sweep(ctx context.Context, now time.Time) error {
 	if _, err := s.store.MarkAlive(ctx); err != nil {
 		return err
 	}
-	return errors.Join(s.store.CloseSlashes(ctx), s.store.Sweep(ctx))
+	return errors.Join(s.store.CloseSlashes(ctx), s.store.Mature(ctx), s.store.UnlockDue(ctx), s.store.GrantAllowances(ctx), s.store.Sweep(ctx))
 }
 
 func (s *Server) epoch() store.Epoch { return *s.current.Load() }
@@ -478,8 +494,8 @@ func (s *Server) close() {
 // website builds the pages and the API.
 func (s *Server) website(proxies []netip.Prefix) (http.Handler, error) {
 	return web.New(web.Config{
-		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, Epoch: s.conf.Server.EpochLength,
-		ReportInterval: s.conf.Server.ReportInterval, Economy: s.conf.economy(), Surge: s.conf.Surge, Parameters: s.conf.public(),
+		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, ReportInterval: s.conf.Server.ReportInterval,
+		Rules: s.webRules, Parameters: parameterInfo(),
 		ClientAddr: func(r *http.Request) netip.Addr { addr, _ := tracker.ClientAddr(r, proxies); return addr }, Log: s.log,
 	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s})
 }

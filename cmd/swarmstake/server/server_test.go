@@ -38,6 +38,8 @@ func quick(dir string) Config {
 	c.Server.FlushInterval, c.Server.AuditInterval = 20*time.Millisecond, 50*time.Millisecond
 	c.Tracker.StaleWindow = 0
 	c.Settle.InflationPPM, c.Settle.TorrentCapPPM, c.Settle.PublisherCapPPM = 0, 1, 1
+	c.Settle.HonestyPriorPPM = c.Settle.HonestPPM // newcomers are trusted
+	c.Economy.FreeOnce, c.Economy.FreeMonthly, c.Economy.FreeDaily = 0, 0, 0
 	c.Availability.EntryDelay = time.Hour // the test judges, nobody dials
 	return c
 }
@@ -288,12 +290,12 @@ func TestSettlementInterruptedBeforeARestart(t *testing.T) {
 		_, err := db.Exec(q)
 		must(err)
 	}
-	change("UPDATE usage SET from_ms = to_ms + 1 WHERE torrent = 2")
+	change("UPDATE usage SET epoch = 99 WHERE torrent = 2") // its part of the pot is found when all torrents are split
 	e.EndMs = past.UnixMilli()
 	if _, err := st.SettleEpoch(t.Context(), store.Rules{Settle: conf.Settle, Availability: conf.Availability}, e); err == nil {
 		t.Fatal("the settlement was not interrupted")
 	}
-	change("UPDATE usage SET from_ms = to_ms - 1 WHERE torrent = 2")
+	change("UPDATE usage SET epoch = 1 WHERE torrent = 2")
 	must(st.Close())
 
 	r := openServer(t, conf)

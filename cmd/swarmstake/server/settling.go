@@ -12,15 +12,26 @@ import (
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
-// nextEpoch ends the current epoch and begins another with a fresh secret seed.
+// nextEpoch ends the current epoch and begins another with a fresh secret seed and the parameters that
+// were announced for it.
 func (s *Server) nextEpoch(ctx context.Context) error {
+	number := int64(1)
+	if e := s.current.Load(); e != nil {
+		number = e.Number + 1
+	}
+	rules, err := s.rulesAt(ctx, number)
+	if err != nil {
+		return fmt.Errorf("begin an epoch: %w", err)
+	}
 	var seed [32]byte
 	rand.Read(seed[:])
 	e, err := s.store.NextEpoch(ctx, seed)
 	if err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)
 	}
+	s.enact(ctx, rules)
 	s.current.Store(&e)
+	s.renewSale(ctx)
 	return s.sortUsage(ctx)
 }
 
@@ -48,7 +59,7 @@ func (s *Server) sortUsage(ctx context.Context, settling ...int64) error {
 
 // settleDue begins a new epoch when the current one is over, and settles the oldest that is ripe.
 func (s *Server) settleDue(ctx context.Context, now time.Time) error {
-	length := s.conf.Server.EpochLength.Milliseconds()
+	length := s.rules().EpochLength.Milliseconds()
 	if now.UnixMilli() >= s.epoch().StartMs+length {
 		if err := s.nextEpoch(ctx); err != nil {
 			return err
@@ -59,23 +70,32 @@ func (s *Server) settleDue(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, e := range epochs {
-		if e.EndMs > 0 && e.SettledMs == 0 && now.UnixMilli() >= e.EndMs+s.conf.Server.SettlementDelay.Milliseconds() {
-			return s.settle(ctx, e)
+		if e.SettledMs > 0 {
+			continue
 		}
+		if e.EndMs == 0 {
+			return nil
+		}
+		rules, err := s.rulesAt(ctx, e.Number)
+		if err != nil || now.UnixMilli() < e.EndMs+rules.SettlementDelay.Milliseconds() {
+			return err
+		}
+		return s.settle(ctx, rules, e)
 	}
 	return nil
 }
 
-// settle closes an epoch for charges, writes every announce that belongs to it, and splits it.
-func (s *Server) settle(ctx context.Context, e store.Epoch) error {
+// settle closes an epoch for charges, writes every announce that belongs to it, and splits it by the
+// rules that were in force in it.
+func (s *Server) settle(ctx context.Context, in *Rules, e store.Epoch) error {
 	if err := s.sortUsage(ctx, e.Number); err != nil {
 		return err
 	}
 	if err := s.flusher.Commit(ctx); err != nil {
 		return fmt.Errorf("flush before settling epoch %d: %w", e.Number, err)
 	}
-	rules := store.Rules{Settle: s.conf.Settle, Availability: s.conf.Availability}
-	if err := s.corroborate(ctx, rules, e); err != nil {
+	rules := store.Rules{Settle: in.Settle, Availability: in.Availability, Surge: in.Surge}
+	if err := s.corroborate(ctx, rules, in.Tracker.TolerancePPM, e); err != nil {
 		return fmt.Errorf("corroborate the falls of epoch %d: %w", e.Number, err)
 	}
 	done, err := s.store.SettleEpoch(ctx, rules, e)
@@ -92,13 +112,13 @@ func (s *Server) settle(ctx context.Context, e store.Epoch) error {
 	s.swarms.ReleaseStopped(time.UnixMilli(e.EndMs))
 	s.log.Info("epoch settled", "epoch", e.Number, "pot", done.Pot.String(), "upload", done.Upload.String(), "hosting", done.Hosting.String())
 	s.notify(Event{Settled: &SettledEvent{Epoch: e.Number, Pot: done.Pot, Upload: done.Upload, Hosting: done.Hosting}})
-	return err
+	return errors.Join(err, s.retarget(ctx))
 }
 
 // corroborate bills what downloads took beyond what their clients admitted, as far as a look at
 // the peer and open upload claims both say so, into the epoch that is about to be split.
-func (s *Server) corroborate(ctx context.Context, rules store.Rules, e store.Epoch) error {
-	falls, err := s.store.Falls(ctx, rules, s.conf.Tracker.TolerancePPM, e)
+func (s *Server) corroborate(ctx context.Context, rules store.Rules, tolerancePPM int64, e store.Epoch) error {
+	falls, err := s.store.Falls(ctx, rules, tolerancePPM, e)
 	if err != nil {
 		return err
 	}
@@ -114,7 +134,7 @@ func (s *Server) corroborate(ctx context.Context, rules store.Rules, e store.Epo
 			if !ok || !known || row.Bytes == 0 {
 				continue
 			}
-			charged, stored := s.swarms.Corroborate(t.Meter, &m.Member, e.Number, row.Bytes)
+			charged, stored := s.swarms.Corroborate(t.Meter, &m.Member, e.Number, row.Bytes, t.FreeUntilMs > e.StartMs)
 			if billed = true; !stored {
 				s.log.Warn("the journal is full: a corroborated charge is kept in memory until it is written", "member", row.Member, "torrent", in.Torrent)
 			}
