@@ -79,8 +79,8 @@ func (s *site) discovery(w http.ResponseWriter, _ *http.Request) {
 		"name":                    s.Name,
 		"announce_base":           s.BaseURL + "/announce",
 		"api_base":                s.BaseURL + "/api/v1",
-		"symbol":                  s.Economy.Symbol,
-		"epoch_seconds":           int(s.Epoch.Seconds()),
+		"symbol":                  s.Rules().Economy.Symbol,
+		"epoch_seconds":           int(s.Rules().EpochLength.Seconds()),
 		"report_interval_seconds": int(s.ReportInterval.Seconds()),
 		"price_rule":              s.priceRule(),
 	})
@@ -94,10 +94,7 @@ func (s *site) apiJoin(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if in.Invite != "" {
-		return fail(http.StatusUnprocessableEntity, "invite", "Registration is open here and takes no invite: leave it out.")
-	}
-	m, err := s.join(r, in.credentials)
+	m, err := s.join(r, in.credentials, in.Invite)
 	if err != nil {
 		return err
 	}

@@ -17,20 +17,25 @@ import (
 
 const (
 	codeTTL     = 15 * time.Minute
+	codeGroups  = 2 // of four letters
 	maxNodeName = 60
 	// codeLetters has 32 letters that people do not confuse: 8 of them are 40 bits, which at the
 	// allowed rate of attempts cannot be guessed in 15 minutes.
 	codeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 )
 
-// newCode makes a pairing code such as ABCD-EFGH.
-func (s *site) newCode() string {
-	var b [8]byte
-	s.Random(b[:])
-	for i := range b {
-		b[i] = codeLetters[b[i]%32]
+// letters makes a random code of groups of four letters, such as ABCD-EFGH.
+func (s *site) letters(groups int) string {
+	b := make([]byte, 4*groups)
+	s.Random(b)
+	var out strings.Builder
+	for i, x := range b {
+		if i > 0 && i%4 == 0 {
+			out.WriteByte('-')
+		}
+		out.WriteByte(codeLetters[x%32])
 	}
-	return string(b[:4]) + "-" + string(b[4:])
+	return out.String()
 }
 
 func (s *site) apiCode(w http.ResponseWriter, r *http.Request) error {
@@ -42,7 +47,7 @@ func (s *site) apiCode(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) pairingCode(r *http.Request) (string, int64, error) {
-	code := s.newCode()
+	code := s.letters(codeGroups)
 	expires, err := s.Store.AddPairingCode(r.Context(), code, visitorOf(r).member.ID, codeTTL)
 	return code, expires, err
 }
@@ -110,22 +115,6 @@ func nodeID(r *http.Request) (bt.NodeID, error) {
 		return 0, store.ErrNotFound
 	}
 	return bt.NodeID(n), nil
-}
-
-func (s *site) apiPledge(w http.ResponseWriter, r *http.Request) error {
-	n, err := nodeID(r)
-	if err != nil {
-		return err
-	}
-	o, amount, err := amountBody(r)
-	if err != nil {
-		return err
-	}
-	moved, err := s.Store.Pledge(r.Context(), o, n, amount)
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusCreated, movedView(moved))
 }
 
 func (s *site) apiReport(w http.ResponseWriter, r *http.Request) error {

@@ -43,11 +43,17 @@ type torrentView struct {
 	Files         int       `json:"files"`
 	Uploader      string    `json:"uploader"`
 	CreatedAt     time.Time `json:"created_at"`
+
+	FreeUntil *time.Time    `json:"free_until"`         // freeleech; null: it costs
+	Sponsors  []sponsorView `json:"sponsors,omitempty"` // on its own page
 }
 
 func (s *site) torrentView(t store.Torrent) torrentView {
 	v := torrentView{InfoHash: t.InfoHash.String(), Name: t.Name, Size: t.Size, Price: Utok(t.Price.Price), MultiplierPPM: t.Price.MultiplierPPM,
 		SaturationPPM: t.Price.SaturationPPM, Approved: t.Approved, Files: t.Files, Uploader: t.UploaderName, CreatedAt: utc(t.CreatedMs)}
+	if s.isFree(t) {
+		v.FreeUntil = utcOrNil(t.FreeUntilMs)
+	}
 	v.Seeders, v.Downloaded, v.Leechers = s.Live.Swarm(t.ID)
 	return v
 }
@@ -110,7 +116,11 @@ func (s *site) apiTorrent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, s.torrentView(t))
+	v := s.torrentView(t)
+	if v.Sponsors, err = s.sponsors(r, t); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, v)
 }
 
 func (s *site) apiUpload(w http.ResponseWriter, r *http.Request) error {

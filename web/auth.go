@@ -192,8 +192,8 @@ func (s *site) signIn(r *http.Request, c credentials) (store.Member, error) {
 	return m, err
 }
 
-// join makes an account.
-func (s *site) join(r *http.Request, c credentials) (store.Member, error) {
+// join makes an account, with an invitation or, where registration is open, without.
+func (s *site) join(r *http.Request, c credentials, invite string) (store.Member, error) {
 	if err := s.takesPasswords(); err != nil {
 		return store.Member{}, err
 	}
@@ -207,6 +207,7 @@ func (s *site) join(r *http.Request, c credentials) (store.Member, error) {
 	if err != nil {
 		return store.Member{}, err
 	}
+	n.Invite = typedInvite(invite)
 	m, err := s.Store.RegisterMember(r.Context(), n)
 	if err != nil {
 		return m, nameTaken(err)
@@ -273,12 +274,12 @@ func (s *site) recoverer(next http.Handler) http.Handler {
 const maxKey = 128
 
 // onceAPI reads the request's Idempotency-Key.
-func onceAPI(r *http.Request, body []byte) (store.Once, error) {
+func (s *site) onceAPI(r *http.Request, body []byte) (store.Once, error) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" || len(key) > maxKey {
 		return store.Once{}, fail(http.StatusBadRequest, "idempotency_key", "Send a header Idempotency-Key of 1 to %d characters, a new one for each new request.", maxKey)
 	}
-	return onceFor(r, key, body), nil
+	return onceFor(r, key, body), s.mayMove(r)
 }
 
 func onceFor(r *http.Request, key string, body []byte) store.Once {

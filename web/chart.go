@@ -48,7 +48,7 @@ func (s *site) newChart(rows []store.PriceRow) *chart {
 	line = append(line, c.x(c.Last)+","+c.y(now))
 	c.Line = strings.Join(line, " ")
 	c.Area = fmt.Sprintf("M%s,%d L%s L%s,%d Z", c.x(c.First), chartHeight, strings.Join(line, " L"), c.x(c.Last), chartHeight)
-	if b := s.Economy.BasePrice; b >= c.Low && b <= c.High {
+	if b := s.Rules().Economy.BasePrice; b >= c.Low && b <= c.High {
 		c.BaseY = c.y(b)
 	}
 	for i := len(rows) - 1; i >= 0 && len(c.Rows) < chartTable; i-- {

@@ -137,7 +137,7 @@ func (s *site) doMaxPrice(w http.ResponseWriter, r *http.Request) (*view, error)
 		if viewErr != nil {
 			return nil, viewErr
 		}
-		v.data.(map[string]any)["MaxPriceText"] = typed
+		v.data.(*walletData).MaxPriceText = typed
 		return s.again(r, v, err)
 	}
 	http.Redirect(w, r, "/wallet#max-price", http.StatusSeeOther)

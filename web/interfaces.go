@@ -16,10 +16,12 @@ import (
 type Store interface {
 	accounts
 	catalogue
-	money
+	economy
 	consent
 	clients
 	nodes
+	parameters
+	operations
 	Overview(context.Context) (store.Overview, error)
 	EpochFigures(ctx context.Context, n int) ([]store.EpochFigures, error)
 }
@@ -29,6 +31,9 @@ var _ Store = (*store.Store)(nil)
 type accounts interface {
 	RegisterMember(context.Context, store.NewMember) (store.Member, error)
 	MemberByName(ctx context.Context, name string) (store.Member, error)
+	Member(context.Context, bt.MemberID) (store.Member, error)
+	Invite(ctx context.Context, m bt.MemberID, secret string, ttl time.Duration) (expiresMs int64, err error)
+	Invites(ctx context.Context, m bt.MemberID, n int) ([]store.Invitation, error)
 	AddSession(ctx context.Context, secret string, m bt.MemberID, ttl time.Duration) error
 	SessionMember(ctx context.Context, secret string) (store.Member, error)
 	EndSession(ctx context.Context, secret string) error
@@ -46,16 +51,9 @@ type catalogue interface {
 	Metainfo(context.Context, bt.TorrentID) ([]byte, error)
 	Prices(ctx context.Context, id bt.TorrentID, n int) ([]store.PriceRow, error)
 	Download(context.Context, bt.MemberID, bt.TorrentID) (swarm.DownloadRow, error)
-}
-
-type money interface {
-	Wallet(context.Context, bt.MemberID) (store.Wallet, error)
-	Statement(ctx context.Context, m bt.MemberID, asset tokens.Asset, before int64, limit int) ([]store.Line, int64, error)
-	Deposit(ctx context.Context, o store.Once, rail string, amount tokens.Amount) (store.Moved, error)
-	Sale(ctx context.Context, amounts ...tokens.Amount) (store.SaleState, error)
-	Buy(context.Context, store.Once, store.Order) (store.Bought, error)
-	Stake(ctx context.Context, o store.Once, amount tokens.Amount) (store.Moved, error)
-	Pledge(ctx context.Context, o store.Once, n bt.NodeID, amount tokens.Amount) (store.Moved, error)
+	RosterTorrents(ctx context.Context, ids ...bt.TorrentID) ([]store.RosterTorrent, error)
+	Sponsors(context.Context, bt.TorrentID) ([]store.Sponsorship, error)
+	SetFree(ctx context.Context, t bt.TorrentID, until time.Time, by bt.MemberID) error
 }
 
 // consent is what a member lets a download cost (ECONOMY §4).
@@ -81,6 +79,14 @@ type nodes interface {
 	Node(context.Context, bt.NodeID) (store.Node, error)
 	MemberNodes(context.Context, bt.MemberID) ([]store.NodeSummary, error)
 	UseJWT(ctx context.Context, n bt.NodeID, jti string, expires time.Time) error
+}
+
+// parameters are the economy's rules with their dates.
+type parameters interface {
+	Parameters(context.Context) (store.Parameters, error)
+	ParameterHistory(ctx context.Context, before int64, limit int) ([]store.Parameter, int64, error)
+	EpochReport(ctx context.Context, epoch int64) (store.EpochReport, error)
+	EpochTorrents(ctx context.Context, epoch int64, after bt.TorrentID, limit int) ([]store.TorrentReport, error)
 }
 
 // Live gives figures that only the running tracker has.

@@ -24,6 +24,20 @@ func newLimiter(every time.Duration, burst int) *limiter {
 
 // allow takes one token of the key's bucket.
 func (l *limiter) allow(key string, now time.Time) bool {
+	return l.bucket(key, now).AllowN(now, 1)
+}
+
+// take is allow for an attempt that may turn out to be none: back returns the token.
+func (l *limiter) take(key string, now time.Time) (back func(), ok bool) {
+	r := l.bucket(key, now).ReserveN(now, 1)
+	if r.DelayFrom(now) > 0 {
+		r.CancelAt(now)
+		return nil, false
+	}
+	return func() { r.CancelAt(now) }, true
+}
+
+func (l *limiter) bucket(key string, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.keys[key]
@@ -34,7 +48,7 @@ func (l *limiter) allow(key string, now time.Time) bool {
 		b = rate.NewLimiter(rate.Every(l.every), l.burst)
 		l.keys[key] = b
 	}
-	return b.AllowN(now, 1)
+	return b
 }
 
 func (l *limiter) forget(now time.Time) {

@@ -24,29 +24,71 @@ func (s *site) pageRoutes(r chi.Router) {
 	r.Get("/setup/{token}", s.page(s.pageSetup))
 	r.Post("/setup/{token}", s.page(s.doSetup))
 	r.Get("/economy", s.page(s.pageEconomy))
+	r.Get("/economy/parameters", s.page(s.pageParameters))
+	r.Get("/economy/epochs/{epoch}", s.page(s.pageEpoch))
 	r.Get("/clients", s.page(s.pageClients))
-	r.Get("/admin/clients", s.operators(s.pageAdminClients))
-	r.Post("/admin/clients", s.operators(s.doPutClient))
-	r.Post("/admin/clients/remove", s.operators(s.doRemoveClient))
+	r.Route("/admin", s.adminPages)
 
 	r.Get("/torrents", s.members(s.pageTorrents))
 	r.Get("/torrents/{infohash}", s.members(s.pageTorrent))
 	r.Get("/torrents/{infohash}/file", s.members(s.pageFile))
 	r.Post("/torrents/{infohash}/approve", s.members(s.doApprove))
 	r.Post("/torrents/{infohash}/budget", s.members(s.doBudget))
+	r.Post("/torrents/{infohash}/sponsor", s.members(s.doSponsor))
+	r.Post("/torrents/{infohash}/free", s.operators(s.doFree))
 	r.Get("/upload", s.members(s.pageUpload))
 	r.Post("/upload", s.members(s.doUpload))
 
-	r.Get("/wallet", s.members(s.pageWallet))
-	r.Post("/wallet/max-price", s.members(s.doMaxPrice))
 	r.Get("/buy", s.members(s.pageBuy))
 	r.Post("/buy", s.members(s.doBuy))
 	r.Post("/deposit", s.members(s.doDeposit))
+	r.Post("/voucher", s.members(s.doVoucher))
 	r.Post("/stake", s.members(s.doStake))
+	r.Route("/wallet", s.walletPages)
+	r.Get("/transfers/*", s.members(s.pageReceipt))
 
 	r.Get("/hosting", s.members(s.pageHosting))
 	r.Post("/hosting/codes", s.members(s.doCode))
 	r.Post("/hosting/{node}/pledge", s.members(s.doPledge))
+	r.Post("/hosting/{node}/unpledge", s.members(s.doUnpledge))
+}
+
+// walletPages are a member's own: one concept on each.
+func (s *site) walletPages(r chi.Router) {
+	r.Get("/", s.members(s.pageWallet))
+	r.Get("/export", s.members(s.pageExport))
+	r.Post("/max-price", s.members(s.doMaxPrice))
+	r.Get("/stake", s.members(s.pageStake))
+	r.Post("/stake", s.members(s.doStakeMore))
+	r.Post("/unstake", s.members(s.doUnstake))
+	r.Get("/lock", s.members(s.pageLock))
+	r.Post("/lock", s.members(s.doLock))
+	r.Post("/locks/{id}/claim", s.members(s.doClaim))
+	r.Post("/release", s.members(s.doRelease))
+	r.Get("/sell", s.members(s.pageSell))
+	r.Post("/sell", s.members(s.doSell))
+	r.Get("/pay", s.members(s.pagePay))
+	r.Post("/pay-in", s.members(s.doPayIn))
+	r.Post("/withdraw", s.members(s.doWithdraw))
+	r.Post("/withdrawals/{id}/take-back", s.members(s.doTakeBack))
+	r.Get("/held", s.members(s.pageHeld))
+	r.Get("/invites", s.members(s.pageInvites))
+	r.Post("/invites", s.members(s.doInvite))
+}
+
+// adminPages are for operators.
+func (s *site) adminPages(r chi.Router) {
+	r.Get("/clients", s.operators(s.pageAdminClients))
+	r.Post("/clients", s.operators(s.doPutClient))
+	r.Post("/clients/remove", s.operators(s.doRemoveClient))
+	r.Get("/vouchers", s.operators(s.pageVouchers))
+	r.Post("/vouchers", s.operators(s.doAddVouchers))
+	r.Post("/vouchers/revoke", s.operators(s.doRevokeVoucher))
+	r.Post("/vouchers/{batch}/revoke", s.operators(s.doRevokeBatch))
+	r.Get("/members", s.operators(s.pageAdminMembers))
+	r.Post("/members/{id}/verify", s.operators(s.doVerify))
+	r.Get("/slashes", s.operators(s.pageSlashes))
+	r.Post("/slashes/{id}/return", s.operators(s.doReturnSlash))
 }
 
 func (s *site) pageHome(_ http.ResponseWriter, r *http.Request) (*view, error) {
@@ -59,22 +101,23 @@ func (s *site) pageHome(_ http.ResponseWriter, r *http.Request) (*view, error) {
 		return nil, err
 	}
 	level := int64(surge.PPM)
-	if s.Economy.BasePrice > 0 && o.Median > 0 {
-		level = tokens.MulDiv(int64(o.Median), surge.PPM, int64(s.Economy.BasePrice))
+	if s.Rules().Economy.BasePrice > 0 && o.Median > 0 {
+		level = tokens.MulDiv(int64(o.Median), surge.PPM, int64(s.Rules().Economy.BasePrice))
 	}
-	return &view{name: "home", title: s.Name, data: map[string]any{"Overview": o, "Dearest": s.rows(newest), "Economy": s.Economy, "Level": level}}, nil
+	return &view{name: "home", title: s.Name, data: map[string]any{"Overview": o, "Dearest": s.rows(newest), "Economy": s.Rules().Economy, "Level": level}}, nil
 }
 
 // torrentRow is a torrent in a list.
 type torrentRow struct {
 	store.Torrent
 	Seeders, Downloaded, Leechers int
+	Free                          bool // it costs nothing now
 }
 
 func (s *site) rows(list []store.Torrent) []torrentRow {
 	var out []torrentRow
 	for _, t := range list {
-		row := torrentRow{Torrent: t}
+		row := torrentRow{Torrent: t, Free: s.isFree(t)}
 		row.Seeders, row.Downloaded, row.Leechers = s.Live.Swarm(t.ID)
 		out = append(out, row)
 	}
@@ -85,8 +128,10 @@ func (s *site) rows(list []store.Torrent) []torrentRow {
 func fullCost(t store.Torrent) tokens.Amount { return surge.Need(t.Price.Price, t.Size) }
 
 type accountForm struct {
-	Name string
-	Next string
+	Name   string
+	Next   string
+	Invite string
+	Needed bool // nobody signs up without an invitation
 }
 
 // typed are the credentials of a form. It is shown again with the name, never with the password.
@@ -95,7 +140,7 @@ func typed(r *http.Request) (credentials, accountForm, error) {
 		return credentials{}, accountForm{}, badForm(err)
 	}
 	c := credentials{Name: strings.TrimSpace(r.PostForm.Get("name")), Password: r.PostForm.Get("password")}
-	return c, accountForm{Name: c.Name, Next: localPath(r.PostForm.Get("next"), "")}, nil
+	return c, accountForm{Name: c.Name, Next: localPath(r.PostForm.Get("next"), ""), Invite: typedInvite(r.PostForm.Get("invite"))}, nil
 }
 
 func badForm(err error) error { return malformed(err) }
@@ -109,8 +154,13 @@ func localPath(next, otherwise string) string {
 	return next
 }
 
+func (s *site) signUpView(f accountForm) *view {
+	f.Needed = s.Rules().Economy.Registration == store.RegisterInvite
+	return &view{name: "sign-up", title: "Create an account", data: f}
+}
+
 func (s *site) pageSignUp(_ http.ResponseWriter, r *http.Request) (*view, error) {
-	return &view{name: "sign-up", title: "Create an account", data: accountForm{}}, nil
+	return s.signUpView(accountForm{Invite: typedInvite(r.URL.Query().Get("invite"))}), nil
 }
 
 func (s *site) doSignUp(w http.ResponseWriter, r *http.Request) (*view, error) {
@@ -118,9 +168,9 @@ func (s *site) doSignUp(w http.ResponseWriter, r *http.Request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.join(r, c)
+	m, err := s.join(r, c, form.Invite)
 	if err != nil {
-		return s.again(r, &view{name: "sign-up", title: "Create an account", data: form}, err)
+		return s.again(r, s.signUpView(form), err)
 	}
 	if err := s.startSession(w, r, m); err != nil {
 		return nil, err
@@ -233,8 +283,12 @@ func (s *site) torrentPage(r *http.Request, t store.Torrent) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	sponsors, err := s.sponsors(r, t)
+	if err != nil {
+		return nil, err
+	}
 	row := s.rows([]store.Torrent{t})[0]
-	return &view{name: "torrent", title: t.Name, data: map[string]any{"T": row, "Q": q, "Chart": s.newChart(history), "Base": s.Economy.BasePrice, "Surge": s.Surge,
+	return &view{name: "torrent", title: t.Name, data: map[string]any{"Sponsors": sponsors, "T": row, "Q": q, "Chart": s.newChart(history), "Base": s.Rules().Economy.BasePrice, "Surge": s.Rules().Surge,
 		"Budget": showGiB(q.Budget)}}, nil
 }
 
@@ -266,20 +320,4 @@ func (s *site) doUpload(w http.ResponseWriter, r *http.Request) (*view, error) {
 	}
 	return &view{name: "uploaded", title: "Uploaded", status: http.StatusCreated,
 		data: map[string]any{"Hash": up.hash.String(), "Name": up.name, "Size": up.size, "Changed": up.changed}}, nil
-}
-
-func (s *site) pageEconomy(_ http.ResponseWriter, r *http.Request) (*view, error) {
-	o, err := s.Store.Overview(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	epochs, err := s.Store.EpochFigures(r.Context(), 24)
-	if err != nil {
-		return nil, err
-	}
-	sale, err := s.Store.Sale(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	return &view{name: "economy", title: "Economy", data: map[string]any{"O": o, "Epochs": epochs, "Sale": sale, "E": s.Economy, "Rule": s.priceRule()}}, nil
 }

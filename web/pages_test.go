@@ -57,7 +57,8 @@ func TestPagesAreGuarded(t *testing.T) {
 	b := w.browser()
 	w.want(b.form("/sign-up", map[string]string{"name": "alice", "password": password}), 303)
 	ih := w.want(b.upload(torrentFile("a")), 201).json(t)["infohash"].(string)
-	for _, path := range []string{"/", "/economy", "/torrents", "/upload", "/buy", "/wallet", "/hosting", "/torrents/" + ih, "/sign-in", "/sign-up"} {
+	for _, path := range []string{"/", "/economy", "/economy/parameters", "/torrents", "/upload", "/buy", "/hosting", "/torrents/" + ih, "/sign-in", "/sign-up",
+		"/wallet", "/wallet/stake", "/wallet/lock", "/wallet/sell", "/wallet/pay", "/wallet/held", "/wallet/invites"} {
 		r := w.want(b.get(path), 200)
 		csp := r.header.Get("Content-Security-Policy")
 		for _, rule := range []string{"default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"} {
@@ -140,10 +141,11 @@ func TestNaughtyStrings(t *testing.T) {
 	}
 	for i, s := range naughty {
 		q := url.QueryEscape(s)
-		for _, path := range []string{"/torrents?q=", "/torrents?sort=", "/torrents?cursor=", "/wallet?cursor=", "/buy?tokens=", "/sign-in?next=", "/api/v1/sale?amounts="} {
+		for _, path := range []string{"/torrents?q=", "/torrents?sort=", "/torrents?cursor=", "/wallet?cursor=", "/buy?tokens=", "/sign-in?next=", "/sign-up?invite=", "/api/v1/sale?amounts=",
+			"/wallet/sell?tokens=", "/wallet/lock?weeks=4&amount=", "/wallet/lock?amount=1&weeks=", "/wallet/pay?cursor=", "/wallet/export?format=", "/economy/parameters?cursor="} {
 			check(path, s, b.get(path+q))
 		}
-		for _, path := range []string{"/torrents/", "/setup/", "/static/", "/api/v1/torrents/"} {
+		for _, path := range []string{"/torrents/", "/setup/", "/static/", "/api/v1/torrents/", "/transfers/", "/api/v1/transfers/", "/economy/epochs/"} {
 			check(path, s, b.get(path+url.PathEscape(s)))
 		}
 		key := fmt.Sprint("k", i)
@@ -152,6 +154,15 @@ func TestNaughtyStrings(t *testing.T) {
 		check("/stake", s, b.form("/stake", map[string]string{"key": key + "s", "amount": s}))
 		check("/stake key", s, b.form("/stake", map[string]string{"key": s, "amount": "1"}))
 		check("pledge", s, b.form(fmt.Sprintf("/hosting/%d/pledge", node), map[string]string{"key": key + "p", "amount": s}))
+		check("unpledge", s, b.form(fmt.Sprintf("/hosting/%d/unpledge", node), map[string]string{"key": key + "q", "amount": s}))
+		check("/wallet/stake", s, b.form("/wallet/stake", map[string]string{"key": key + "t", "amount": s}))
+		check("/wallet/unstake", s, b.form("/wallet/unstake", map[string]string{"key": key + "u", "amount": s}))
+		check("/wallet/sell", s, b.form("/wallet/sell", map[string]string{"key": key + "v", "tokens": s, "min_refund": s}))
+		check("/wallet/lock", s, b.form("/wallet/lock", map[string]string{"key": key + "w", "amount": s, "weeks": s}))
+		check("/wallet/pay-in", s, b.form("/wallet/pay-in", map[string]string{"key": key + "x", "rail": "voucher", "code": s}))
+		check("/wallet/withdraw", s, b.form("/wallet/withdraw", map[string]string{"key": key + "y", "rail": s, "amount": "1", "to": s}))
+		check("sponsor", s, b.form("/torrents/"+ih+"/sponsor", map[string]string{"key": key + "z", "amount": s, "days": s}))
+		check("invite", s, w.browser().form("/sign-up", map[string]string{"name": fmt.Sprint("n", i), "password": password, "invite": "x" + s}))
 		check("/sign-in", s, w.browser().form("/sign-in", map[string]string{"name": s, "password": s, "next": s}))
 		check("upload", s, b.upload(torrentFile(fmt.Sprint("n", i)), "name", s, "description", s))
 		check("upload file", s, b.upload([]byte(s)))

@@ -39,6 +39,7 @@ var (
 	errOperator = fail(http.StatusForbidden, "operator_only", "Only an operator may do this.")
 	errSlowDown = fail(http.StatusTooManyRequests, "slow_down", "Too many attempts; wait some minutes and try again.")
 	errInternal = fail(http.StatusInternalServerError, "internal", "Internal error; it was logged. Try again later.")
+	errStorage  = fail(http.StatusServiceUnavailable, "storage", "The server cannot write to its disk at the moment; try again in some minutes. Repeated with the same Idempotency-Key the request happens once.")
 	errPlain    = fail(http.StatusForbidden, "tls_required", "Passwords are not taken over plain http: put the site behind TLS and give its https address as --url, or start it with --dev on your own machine.")
 )
 
@@ -48,6 +49,9 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 	var refusal *catalog.Refusal
 	var funds *store.FundsError
 	var large *http.MaxBytesError
+	if p := stakeProblem(err); p != nil {
+		return p
+	}
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -55,6 +59,9 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 		return fail(http.StatusUnprocessableEntity, "torrent_refused", "The torrent file breaks the rule %q: %s.", refusal.Rule, refusal.Detail)
 	case errors.As(err, &funds):
 		return fail(http.StatusConflict, "insufficient_funds", "Not enough: %s", s.shortfall(funds))
+	case errors.Is(err, store.ErrStorage):
+		s.Log.Error("the storage failed", "path", r.URL.Path, "error", err)
+		return fail(http.StatusServiceUnavailable, "storage", "The server cannot write at the moment. Send the request again in a minute, with the same Idempotency-Key.")
 	case errors.Is(err, tokens.ErrFunds):
 		return fail(http.StatusConflict, "insufficient_funds", "There is not enough in the account.")
 	case errors.As(err, &large):
@@ -77,8 +84,17 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 		return fail(http.StatusGone, "expired", "It expired; ask for a new one.")
 	case errors.Is(err, store.ErrClosed):
 		return fail(http.StatusServiceUnavailable, "closing", "The server is restarting; try again in a minute.")
+	case errors.Is(err, store.ErrStorage):
+		s.Log.Error("the storage failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		return errStorage
 	}
 	if p := saleProblem(err); p != nil {
+		return p
+	}
+	if p := s.railProblem(err); p != nil {
+		return p
+	}
+	if p := lockProblem(err); p != nil {
 		return p
 	}
 	s.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -94,6 +110,12 @@ func (s *site) shortfall(e *store.FundsError) string {
 	text := fmt.Sprintf("%s needed, %s free.", show(e.Need), show(e.Have))
 	if e.Reserved > 0 {
 		text += fmt.Sprintf(" %s are reserved for running downloads.", show(e.Reserved))
+	}
+	if e.Pledged > 0 {
+		text += fmt.Sprintf(" %s are pledged to nodes: unpledge them first.", show(e.Pledged))
+	}
+	if e.Claims > 0 {
+		text += fmt.Sprintf(" What the node claims to host needs %s: withdraw claims first.", show(e.Claims))
 	}
 	return text
 }
@@ -146,8 +168,16 @@ func saleProblem(err error) *problem {
 		return fail(http.StatusConflict, "price_moved", "It costs more than your maximum now; ask for a new quote.")
 	case errors.Is(err, sale.ErrSoldOut):
 		return fail(http.StatusConflict, "sold_out", "The sale has not that many tokens left; ask for fewer.")
+	case errors.Is(err, sale.ErrRefund):
+		return fail(http.StatusConflict, "price_moved", "It brings less than your minimum now; ask for a new quote.")
+	case errors.Is(err, sale.ErrNotSold):
+		return fail(http.StatusConflict, "not_sold", "The sale takes back no more tokens than it has sold; offer fewer.")
 	case errors.Is(err, sale.ErrAmount):
-		return fail(http.StatusUnprocessableEntity, "amount", "This amount cannot be bought.")
+		return fail(http.StatusUnprocessableEntity, "amount", "This amount cannot be traded.")
+	}
+	var serial *store.SerialError
+	if errors.As(err, &serial) {
+		return fail(http.StatusConflict, "serial", "Your last exchange had serial %d; the next must have a higher one.", serial.Last)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
@@ -13,24 +14,35 @@ import (
 )
 
 // Quote is what a torrent costs a member now, and whether they can begin. It promises nothing: the
-// price that holds is that of the announce which begins the download, for QuoteFreeze.
+// price that holds is that of the announce which begins the download, for QuoteFreeze, and the free
+// allowance may be taken by another download first.
 type Quote struct {
-	Price           Utok     `json:"price_utok_per_gib"`
-	MultiplierPPM   int64    `json:"multiplier_ppm"`
-	SaturationPPM   int64    `json:"saturation_ppm"`
-	Size            bt.Bytes `json:"size_bytes"`
-	Remaining       bt.Bytes `json:"remaining_bytes"`        // what is not metered yet
-	Cost            Utok     `json:"cost_utok"`              // of what remains
-	Budget          bt.Bytes `json:"budget_bytes"`           // what the member set for this torrent; 0: nothing
-	Reserve         Utok     `json:"reserve_utok"`           // what must be free: the cost of what remains, at most of the budget
-	MaxPrice        Utok     `json:"max_price_utok_per_gib"` // what the member set; 0: nothing
-	Available       Utok     `json:"available_utok"`         // not held by other downloads
-	AffordableBytes bt.Bytes `json:"affordable_bytes"`
-	Affordable      bool     `json:"affordable"`
-	Gate            Gate     `json:"gate"`
-	Reason          string   `json:"reason"` // why not, and what to do; empty: nothing is in the way
-	QuoteSeconds    int      `json:"quote_seconds"`
+	Price           Utok       `json:"price_utok_per_gib"`
+	MultiplierPPM   int64      `json:"multiplier_ppm"`
+	SaturationPPM   int64      `json:"saturation_ppm"`
+	Size            bt.Bytes   `json:"size_bytes"`
+	Remaining       bt.Bytes   `json:"remaining_bytes"`        // what is not metered yet
+	FreeUntil       *time.Time `json:"free_until"`             // freeleech: nothing of it costs anything; null: it does
+	Allowance       bt.Bytes   `json:"allowance_bytes"`        // free, and not held by other downloads
+	Covered         bt.Bytes   `json:"covered_bytes"`          // of what remains, by the allowance
+	Cost            Utok       `json:"cost_utok"`              // of the rest
+	Budget          bt.Bytes   `json:"budget_bytes"`           // what the member set for this torrent; 0: nothing
+	Reserve         Utok       `json:"reserve_utok"`           // what must be free: the cost of what remains, at most of the budget
+	MaxPrice        Utok       `json:"max_price_utok_per_gib"` // what the member set; 0: nothing
+	Available       Utok       `json:"available_utok"`         // not held by other downloads
+	AffordableBytes bt.Bytes   `json:"affordable_bytes"`
+	Affordable      bool       `json:"affordable"`
+	Gate            Gate       `json:"gate"`
+	Reason          string     `json:"reason"` // why not, and what to do; empty: nothing is in the way
+	QuoteSeconds    int        `json:"quote_seconds"`
+
+	reserving bt.Bytes // of what remains, as much as is to be reserved
+	full      bool     // nobody can join
 }
+
+// free reports whether nothing needs to be paid, so that neither gate nor price are in the way: a
+// torrent that is free, or an allowance that covers all that is to be reserved (ECONOMY §2).
+func (q Quote) free() bool { return q.FreeUntil != nil || q.Covered >= q.reserving }
 
 // Gate says whether a member's stake lets them download.
 type Gate struct {
@@ -39,8 +51,9 @@ type Gate struct {
 	OK       bool `json:"ok"`
 }
 
-func (s *site) gate(w store.Wallet) Gate {
-	g := Gate{Required: Utok(s.Economy.Gate), Staked: Utok(w.Staked)}
+// gateOf is the gate as a member meets it: at the price they passed, or where it stands now.
+func gateOf(w store.Wallet, now store.Gate) Gate {
+	g := Gate{Required: Utok(now.Price), Staked: Utok(w.Staked)}
 	if w.GatePrice > 0 {
 		g.Required = Utok(w.GatePrice)
 	}
@@ -48,10 +61,23 @@ func (s *site) gate(w store.Wallet) Gate {
 	return g
 }
 
+// isFree reports whether a torrent costs nothing now.
+func (s *site) isFree(t store.Torrent) bool { return s.Now().UnixMilli() < t.FreeUntilMs }
+
+// taken is what the meter says a download has already (as package swarm reckons it).
+func taken(d swarm.DownloadRow) bt.Bytes {
+	admitted := d.Metered - d.PassMetered
+	return max(admitted, min(admitted+d.Corroborated, d.MaxLeft-d.MinLeft))
+}
+
 // quote computes what the announce path will ask for (ECONOMY §4): the price of everything that
-// was not metered yet, at most of the budget, must be free.
+// was not metered yet and the allowance does not cover, at most of the budget, must be free.
 func (s *site) quote(ctx context.Context, m bt.MemberID, t store.Torrent) (Quote, error) {
 	w, err := s.Store.Wallet(ctx, m)
+	if err != nil {
+		return Quote{}, err
+	}
+	gate, err := s.Store.GateState(ctx)
 	if err != nil {
 		return Quote{}, err
 	}
@@ -67,16 +93,32 @@ func (s *site) quote(ctx context.Context, m bt.MemberID, t store.Torrent) (Quote
 	if err != nil {
 		return Quote{}, err
 	}
-	remaining := max(t.Size-d.Metered, 0)
-	reserve := swarm.Reservable(remaining, budget)
-	free := max(w.Available-w.Reserved+d.Reserved, 0)
 	q := Quote{Price: Utok(t.Price.Price), MultiplierPPM: t.Price.MultiplierPPM, SaturationPPM: t.Price.SaturationPPM, Size: t.Size,
-		Remaining: remaining, Cost: Utok(surge.Need(t.Price.Price, remaining)), Available: Utok(free), Gate: s.gate(w),
-		Budget: budget, Reserve: Utok(surge.Need(t.Price.Price, reserve)), MaxPrice: Utok(limit), QuoteSeconds: int(s.Surge.QuoteFreeze.Seconds())}
-	q.AffordableBytes = affordable(free, t.Price.Price, remaining)
-	q.Affordable = free >= tokens.Amount(q.Reserve)
+		Remaining: max(t.Size-taken(d), 0), Gate: gateOf(w, gate), Budget: budget, MaxPrice: Utok(limit), full: gate.Full,
+		Available: Utok(max(w.Available-w.Reserved+d.Reserved, 0)), Allowance: max(w.Allowance-w.Promised+d.ReservedFree, 0),
+		QuoteSeconds: int(s.Rules().Surge.QuoteFreeze.Seconds())}
+	if s.isFree(t) {
+		q.FreeUntil = utcOrNil(t.FreeUntilMs)
+	}
+	q.fill(t.Price.Price)
 	q.Reason = s.reason(q)
 	return q, nil
+}
+
+// fill computes the sums of a quote.
+func (q *Quote) fill(price tokens.Amount) {
+	if q.FreeUntil != nil {
+		q.AffordableBytes, q.Affordable = q.Remaining, true
+		return
+	}
+	if q.reserving = q.Remaining; q.Gate.OK { // a guest's budget does not count
+		q.reserving = swarm.Reservable(q.Remaining, q.Budget)
+	}
+	q.Covered = min(q.Remaining, q.Allowance)
+	q.Cost = Utok(surge.Need(price, q.Remaining-q.Covered))
+	q.Reserve = Utok(surge.Need(price, max(q.reserving-q.Covered, 0)))
+	q.AffordableBytes = q.Covered + affordable(tokens.Amount(q.Available), price, q.Remaining-q.Covered)
+	q.Affordable = q.Available >= q.Reserve
 }
 
 // affordable is how much of the bytes the funds pay for, rounded down.
@@ -89,11 +131,10 @@ func affordable(funds, price tokens.Amount, bytes bt.Bytes) bt.Bytes {
 
 func (s *site) reason(q Quote) string {
 	switch {
-	case !q.Gate.OK && q.Gate.Staked < q.Gate.Required:
-		return fmt.Sprintf("Downloading needs a stake of %s; yours is %s. Stake %s more.", s.money(tokens.Amount(q.Gate.Required)),
-			s.money(tokens.Amount(q.Gate.Staked)), s.money(tokens.Amount(q.Gate.Required-q.Gate.Staked)))
+	case q.free():
+		return ""
 	case !q.Gate.OK:
-		return "Your stake is high enough, but you have not joined yet: stake any amount to join."
+		return s.gateReason(q) + s.allowanceReason(q)
 	case q.MaxPrice > 0 && q.Price > q.MaxPrice:
 		return fmt.Sprintf("The price is above your maximum of %s per GiB: wait until it falls, or raise your maximum in the wallet.", s.money(tokens.Amount(q.MaxPrice)))
 	case !q.Affordable && q.Reserve < q.Cost:
@@ -106,11 +147,31 @@ func (s *site) reason(q Quote) string {
 	return ""
 }
 
+// gateReason says what is missing to pass the gate.
+func (s *site) gateReason(q Quote) string {
+	switch {
+	case q.Gate.Staked < q.Gate.Required && q.full:
+		return "All seats are taken: nobody can join until somebody leaves."
+	case q.Gate.Staked < q.Gate.Required:
+		return fmt.Sprintf("Downloading needs a stake of %s; yours is %s. Stake %s more.", s.money(tokens.Amount(q.Gate.Required)),
+			s.money(tokens.Amount(q.Gate.Staked)), s.money(tokens.Amount(q.Gate.Required-q.Gate.Staked)))
+	}
+	return "Your stake is high enough, but you have not joined yet: stake any amount to join."
+}
+
+// allowanceReason says what the allowance could do without a stake, if anything.
+func (s *site) allowanceReason(q Quote) string {
+	if q.Allowance > 0 {
+		return fmt.Sprintf(" Your free allowance of %s is enough for smaller torrents without a stake.", showBytes(q.Allowance))
+	}
+	return ""
+}
+
 // money is the one format of token amounts.
-func (s *site) money(a tokens.Amount) string { return a.String() + " " + s.Economy.Symbol }
+func (s *site) money(a tokens.Amount) string { return a.String() + " " + s.Rules().Economy.Symbol }
 
 func (s *site) priceRule() string {
-	p := s.Surge
+	p := s.Rules().Surge
 	return fmt.Sprintf("price per GiB = %s x m; every %s, m moves by at most %s%% towards a saturation of %s%% (demand/capacity of the next %s, half-life %s), within %s..%s; a quote holds %s",
 		s.money(p.Base), span(p.Step), percent(p.Delta), percent(p.Target), span(p.Window), span(p.HalfLife), tokens.Amount(p.MinMultiplier), tokens.Amount(p.MaxMultiplier), span(p.QuoteFreeze))
 }

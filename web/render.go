@@ -86,7 +86,7 @@ func (s *site) admit(guard func(handler) handler, h func(http.ResponseWriter, *h
 }
 
 func (s *site) render(w http.ResponseWriter, r *http.Request, v *view) {
-	l := layout{Site: s.Name, Title: v.title, Symbol: s.Economy.Symbol, Quote: s.QuoteSymbol, Path: r.URL.Path, Dev: s.Dev,
+	l := layout{Site: s.Name, Title: v.title, Symbol: s.Rules().Economy.Symbol, Quote: s.QuoteSymbol, Path: r.URL.Path, Dev: s.Dev,
 		Member: visitorOf(r).member, Problem: v.problem, Key: s.secret(), Data: v.data}
 	if l.Member != nil {
 		wallet, err := s.Store.Wallet(r.Context(), l.Member.ID)
@@ -149,7 +149,7 @@ func (s *site) funcs() template.FuncMap {
 		"money":   s.money,
 		"utok":    func(u Utok) string { return s.money(tokens.Amount(u)) },
 		"credits": func(a tokens.Amount) string { return a.String() + " " + s.QuoteSymbol },
-		"signed":  func(a tokens.Amount) string { return signed(a, s.Economy.Symbol) },
+		"signed":  func(a tokens.Amount) string { return signed(a, s.Rules().Economy.Symbol) },
 		"paid":    func(a tokens.Amount) string { return signed(a, s.QuoteSymbol) },
 		"bytes":   showBytes,
 		"times":   func(ppm int64) string { return "×" + tokens.Amount(ppm/10_000*10_000).String() },
@@ -162,7 +162,24 @@ func (s *site) funcs() template.FuncMap {
 		"cost":    func(t store.Torrent) string { return s.money(fullCost(t)) },
 		"has":     strings.HasPrefix,
 		"every":   span,
+		"amount":  s.amountOf,
+		"net":     func(gross, held tokens.Amount) string { return s.money(gross - held) },
+		"receipt": receiptPath,
+		"micro":   func(a tokens.Amount) string { return a.String() },
+		"day":     func(ms int64) template.HTML { return date(utc(ms)) },
+		"until":   func(t time.Time) template.HTML { return date(t.UTC()) },
 	}
+}
+
+// amountOf writes an amount of any asset.
+func (s *site) amountOf(asset tokens.Asset, a tokens.Amount) string {
+	switch asset {
+	case tokens.Quote:
+		return a.String() + " " + s.QuoteSymbol
+	case tokens.Byte:
+		return showBytes(bt.Bytes(a))
+	}
+	return s.money(a)
 }
 
 // signed writes an amount with its sign, in the same format as money.
@@ -225,6 +242,11 @@ func clock(t time.Time) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format("2006-01-02 15:04:05")))
 }
 
+// date is clock to the minute: for moments to come.
+func date(t time.Time) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format("2006-01-02 15:04")))
+}
+
 func age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -235,22 +257,6 @@ func age(d time.Duration) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-// reasonOf explains a transfer's code in words.
-func reasonOf(c tokens.Code) string {
-	words := map[tokens.Code]string{
-		tokens.CodeGrant: "Granted by the operator", tokens.CodeDeposit: "Deposit", tokens.CodeBuy: "Bought on the curve",
-		tokens.CodeStake: "Staked", tokens.CodeUnstake: "Unstaked", tokens.CodeUnbonded: "Unbonding ended", tokens.CodeJoinFee: "Join fee, to the lockers",
-		tokens.CodePledge: "Pledged to a node", tokens.CodeUnpledge: "Pledge returned", tokens.CodeCharge: "Download charged",
-		tokens.CodeUpload: "Earned by upload", tokens.CodeHosting: "Earned by hosting", tokens.CodeRetain: "Hosting reward, held as collateral",
-		tokens.CodeRelease: "Held earnings released", tokens.CodeSlash: "Slashed after a failed audit", tokens.CodeSlashBack: "Slash returned on appeal",
-		tokens.CodeSlashBurn: "Slash burned", tokens.CodeSlashPool: "Slash to the hosting pool", tokens.CodeLockers: "Stakers' share",
-	}
-	if w, ok := words[c]; ok {
-		return w
-	}
-	return string(c)
 }
 
 // staticFiles serves the embedded folder static; a program's files change only with the program.

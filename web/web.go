@@ -20,25 +20,32 @@ import (
 
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
+	"github.com/swarmstake/swarmstake/tokens/settle"
 )
 
 // Config says how the site behaves. BaseURL is its public address without a trailing slash; it is
 // used in cookies, announce URLs and node tokens, never the Host header.
 type Config struct {
 	BaseURL        string
-	Name           string        // of this tracker
-	Source         string        // tag that makes info-hashes ours (PROTOCOLS §2)
-	Dev            bool          // faucet, sign-in over plain http, no limits per address
-	QuoteSymbol    string        // what tokens are bought with
-	Epoch          time.Duration // length of an epoch
-	ReportInterval time.Duration // between two reports of a node
-	Economy        store.Economy
-	Surge          surge.Params
-	Parameters     map[string]any                 // further rules to show at /api/v1/economy/parameters
+	Name           string                         // of this tracker
+	Source         string                         // tag that makes info-hashes ours (PROTOCOLS §2)
+	Dev            bool                           // faucet, sign-in over plain http, no limits per address
+	QuoteSymbol    string                         // what tokens are bought with
+	ReportInterval time.Duration                  // between two reports of a node
+	Rules          func() Rules                   // in force; required
+	Parameters     map[string]ParameterInfo       // what the keys of parameters mean
 	ClientAddr     func(*http.Request) netip.Addr // nil: the connection's address
 	Now            func() time.Time               // nil: time.Now
 	Random         func([]byte)                   // nil: crypto/rand
 	Log            *slog.Logger                   // nil: discarded
+}
+
+// Rules are the economy's parameters in force, as far as pages show them or compute with them.
+type Rules struct {
+	EpochLength time.Duration
+	Economy     store.Economy
+	Surge       surge.Params
+	Settle      settle.Params
 }
 
 // Deps are what the handlers ask.
@@ -62,6 +69,8 @@ type site struct {
 	signIns   *limiter
 	joins     *limiter
 	uploads   *limiter
+	moves     *limiter
+	codes     *limiter // wrong voucher codes
 }
 
 // Limits of SECURITY 26.
@@ -69,6 +78,8 @@ const (
 	signInEvery, signInBurst = 3 * time.Minute, 5  // 5 per 15 min for an account and address
 	joinEvery, joinBurst     = 20 * time.Minute, 3 // 3 per hour for an address
 	uploadEvery, uploadBurst = 3 * time.Minute, 20 // 20 per hour for a member
+	moveEvery, moveBurst     = 2 * time.Second, 60 // requests of a member that move money
+	codeEvery, codeBurst     = time.Minute, 10     // wrong voucher codes of a member, and of an address
 	maxLimiters              = 50_000              // keys remembered; above, the oldest are forgotten
 )
 
@@ -79,7 +90,8 @@ func New(cfg Config, deps Deps) (http.Handler, error) {
 		return nil, fmt.Errorf("web: base URL %q: want http://HOST or https://HOST", cfg.BaseURL)
 	}
 	s := &site{Config: cfg.withDefaults(), Deps: deps, audience: cfg.BaseURL, secure: u.Scheme == "https",
-		signIns: newLimiter(signInEvery, signInBurst), joins: newLimiter(joinEvery, joinBurst), uploads: newLimiter(uploadEvery, uploadBurst)}
+		signIns: newLimiter(signInEvery, signInBurst), joins: newLimiter(joinEvery, joinBurst), uploads: newLimiter(uploadEvery, uploadBurst),
+		codes: newLimiter(codeEvery, codeBurst), moves: newLimiter(moveEvery, moveBurst)}
 	if s.pages, err = s.parsePages(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -141,22 +153,63 @@ func (s *site) apiRoutes(r chi.Router) {
 	r.Post("/torrents/{infohash}/approve", s.api(s.asMember(s.apiApprove)))
 	r.Put("/torrents/{infohash}/budget", s.api(s.asMember(s.apiBudget)))
 
-	r.Get("/wallet", s.api(s.asMember(s.apiWallet)))
-	r.Put("/wallet/max-price", s.api(s.asMember(s.apiMaxPrice)))
-	r.Post("/deposits", s.api(s.asMember(s.apiDeposit)))
-	r.Get("/sale", s.api(s.apiSale))
-	r.Post("/sale/buy", s.api(s.asMember(s.apiBuy)))
-	r.Post("/stake", s.api(s.asMember(s.apiStake)))
+	r.Post("/torrents/{infohash}/sponsor", s.api(s.asMember(s.apiSponsor)))
+	s.moneyRoutes(r)
 	r.Get("/economy/parameters", s.api(s.apiParameters))
+	r.Get("/economy/epochs/{epoch}", s.api(s.apiEpoch))
 
 	r.Get("/clients", s.api(s.apiClients))
-	r.Put("/admin/clients/{prefix}", s.api(s.asOperator(s.apiPutClient)))
-	r.Delete("/admin/clients/{prefix}", s.api(s.asOperator(s.apiRemoveClient)))
+	r.Route("/admin", s.adminRoutes)
 
 	r.Post("/nodes/codes", s.api(s.asMember(s.apiCode)))
 	r.Post("/nodes/pair", s.api(s.apiPair))
 	r.Get("/nodes", s.api(s.asMember(s.apiNodes)))
 	r.Post("/nodes/{node}/pledge", s.api(s.asMember(s.apiPledge)))
+	r.Post("/nodes/{node}/unpledge", s.api(s.asMember(s.apiUnpledge)))
 	r.Post("/node/report", s.api(s.asNode(s.apiReport)))
 	r.Get("/node/status", s.api(s.asNode(s.apiStatus)))
+}
+
+// moneyRoutes are those of a member's wallet, and of the sale.
+func (s *site) moneyRoutes(r chi.Router) {
+	member := func(h handler) http.HandlerFunc { return s.api(s.asMember(h)) }
+	r.Get("/wallet", member(s.apiWallet))
+	r.Get("/wallet/export", member(s.export))
+	r.Put("/wallet/max-price", member(s.apiMaxPrice))
+	r.Get("/transfers/*", member(s.apiReceipt))
+	r.Get("/ledger/head", s.api(s.apiHead))
+	r.Post("/stake", member(s.apiStake))
+	r.Post("/stake/unstake", member(s.apiUnstake))
+
+	r.Get("/sale", s.api(s.apiSale))
+	r.Post("/sale/buy", member(s.apiBuy))
+	r.Post("/sale/exchange", member(s.apiExchange))
+	r.Post("/sale/sell", member(s.apiSell))
+	r.Post("/deposits", member(s.apiDeposit))
+	r.Get("/withdrawals", member(s.apiWithdrawals))
+	r.Post("/withdrawals", member(s.apiWithdraw))
+	r.Post("/withdrawals/{id}/take-back", member(s.apiTakeBack))
+
+	r.Get("/locks", member(s.apiLocks))
+	r.Post("/locks", member(s.apiLock))
+	r.Post("/locks/{id}/claim", member(s.apiClaim))
+	r.Post("/vestings/release", member(s.apiRelease))
+	r.Get("/invites", member(s.apiInvites))
+	r.Post("/invites", member(s.apiInvite))
+}
+
+// adminRoutes are for operators.
+func (s *site) adminRoutes(r chi.Router) {
+	operator := func(h handler) http.HandlerFunc { return s.api(s.asOperator(h)) }
+	r.Put("/clients/{prefix}", operator(s.apiPutClient))
+	r.Delete("/clients/{prefix}", operator(s.apiRemoveClient))
+	r.Put("/torrents/{infohash}/free", operator(s.apiFree))
+	r.Get("/vouchers", operator(s.apiVouchers))
+	r.Post("/vouchers", operator(s.apiAddVouchers))
+	r.Post("/vouchers/revoke", operator(s.apiRevokeVoucher))
+	r.Post("/vouchers/{batch}/revoke", operator(s.apiRevokeBatch))
+	r.Get("/members/unverified", operator(s.apiUnverified))
+	r.Post("/members/{id}/verify", operator(s.apiVerify))
+	r.Get("/slashes", operator(s.apiSlashes))
+	r.Post("/slashes/{id}/return", operator(s.apiReturnSlash))
 }

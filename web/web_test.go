@@ -20,6 +20,7 @@ import (
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 	"github.com/swarmstake/swarmstake/web"
 )
@@ -76,14 +77,16 @@ func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world 
 	w := &world{T: t, dir: t.TempDir()}
 	server := httptest.NewUnstartedServer(nil)
 	w.url = "http://" + server.Listener.Addr().String()
-	cfg := web.Config{BaseURL: w.url, Dev: true, Source: "test", Epoch: time.Hour, ReportInterval: time.Minute, Surge: surge.DefaultParams(), Now: w.now,
+	cfg := web.Config{BaseURL: w.url, Dev: true, Source: "test", ReportInterval: time.Minute, Now: w.now,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil))}
 	eco := store.DefaultEconomy()
 	for _, f := range change {
 		f(&cfg, &eco)
 	}
-	cfg.Economy = eco
-	s, err := store.Open(t.Context(), w.dir, store.Options{Now: w.now, Economy: eco})
+	cfg.Rules = func() web.Rules {
+		return web.Rules{EpochLength: time.Hour, Economy: eco, Surge: surge.DefaultParams(), Settle: settle.DefaultParams()}
+	}
+	s, err := store.Open(t.Context(), w.dir, store.Options{Now: w.now, Economy: eco, Faucet: store.FaucetPerDay})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +195,7 @@ func (w *world) problem(r reply, status int, code string) {
 // member makes a member with granted tokens; secret is their API token.
 func (w *world) member(name string, granted, stake tokens.Amount) *client {
 	w.Helper()
-	_, err := w.store.AddMember(w.Context(), store.Grant{NewMember: store.NewMember{Name: name}, Tokens: granted, Stake: stake, APIToken: "swst_" + name, TokenTTL: time.Hour})
+	_, err := w.store.AddMember(w.Context(), store.Grant{NewMember: store.NewMember{Name: name}, Tokens: granted, Stake: stake, APIToken: "swst_" + name, TokenTTL: 60 * 24 * time.Hour})
 	if err != nil {
 		w.Fatal(err)
 	}

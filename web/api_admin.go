@@ -1,0 +1,192 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/rail"
+	"github.com/swarmstake/swarmstake/tracker/bt"
+)
+
+// adminRows is how much operators' lists show.
+const adminRows = 200
+
+// voucherView is a batch of vouchers and what became of them.
+type voucherView struct {
+	Batch     int64      `json:"batch"`
+	Label     string     `json:"label"`
+	Amount    Utok       `json:"amount_quote"`
+	Count     int        `json:"count"`
+	Used      int        `json:"used"`
+	Revoked   int        `json:"revoked"`
+	ExpiresAt *time.Time `json:"expires_at"`
+	CreatedAt time.Time  `json:"created_at"`
+	CreatedBy string     `json:"created_by"`
+}
+
+func (s *site) apiVouchers(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.Store.VoucherBatches(r.Context(), adminRows)
+	if err != nil {
+		return err
+	}
+	views := []voucherView{}
+	for _, b := range list {
+		views = append(views, voucherView{b.ID, b.Label, Utok(b.Amount), b.Count, b.Used, b.Revoked, utcOrNil(b.ExpiresMs), utc(b.CreatedMs), b.CreatedBy})
+	}
+	return answer(w, http.StatusOK, map[string]any{"batches": views})
+}
+
+func (s *site) apiAddVouchers(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Label     string     `json:"label"`
+		Amount    Utok       `json:"amount_quote"`
+		Count     int        `json:"count"`
+		ExpiresAt *time.Time `json:"expires_at"`
+	}
+	if _, err := readJSON(r, &in); err != nil {
+		return err
+	}
+	n := store.NewVouchers{Label: in.Label, Amount: tokens.Amount(in.Amount), Count: in.Count}
+	if in.ExpiresAt != nil {
+		n.Expires = *in.ExpiresAt
+	}
+	batch, codes, err := s.addVouchers(r, n)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, map[string]any{"batch": batch, "codes": codes})
+}
+
+func (s *site) addVouchers(r *http.Request, n store.NewVouchers) (int64, []rail.Code, error) {
+	m := visitorOf(r).member
+	batch, codes, err := s.Store.AddVouchers(r.Context(), m.ID, n)
+	if err == nil {
+		s.Log.Info("vouchers made", "batch", batch, "count", n.Count, "each", n.Amount.String(), "by", m.ID)
+	}
+	return batch, codes, err
+}
+
+func (s *site) apiRevokeBatch(w http.ResponseWriter, r *http.Request) error {
+	batch, err := numberInPath(r, "batch")
+	if err != nil {
+		return err
+	}
+	n, err := s.Store.RevokeVouchers(r.Context(), visitorOf(r).member.ID, batch)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, map[string]any{"batch": batch, "revoked": n})
+}
+
+func (s *site) apiRevokeVoucher(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Code string `json:"code"`
+	}
+	if _, err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if err := s.Store.RevokeVoucher(r.Context(), visitorOf(r).member.ID, in.Code); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, map[string]any{"revoked": 1})
+}
+
+// apiVerify gives a member the right to the free allowance; it arrives within seconds.
+func (s *site) apiVerify(w http.ResponseWriter, r *http.Request) error {
+	id, err := numberInPath(r, "id")
+	if err != nil {
+		return err
+	}
+	if err := s.verify(r, id); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, map[string]any{"member_id": id, "verified": true})
+}
+
+func (s *site) verify(r *http.Request, id int64) error {
+	if id > maxMemberID {
+		return store.ErrNotFound
+	}
+	return s.Store.VerifyMember(r.Context(), bt.MemberID(id), visitorOf(r).member.ID)
+}
+
+const maxMemberID = 1<<32 - 1
+
+func (s *site) apiUnverified(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.Store.Unverified(r.Context(), adminRows)
+	if err != nil {
+		return err
+	}
+	out := []map[string]any{}
+	for _, m := range list {
+		out = append(out, map[string]any{"member_id": m.ID, "member": m.Name, "created_at": utc(m.CreatedMs)})
+	}
+	return answer(w, http.StatusOK, map[string]any{"members": out})
+}
+
+// slashView is a penalty; what is neither returned nor closed can be returned until due_at.
+type slashView struct {
+	ID         int64        `json:"id"`
+	Audit      int64        `json:"audit"`
+	Node       bt.NodeID    `json:"node"`
+	Member     bt.MemberID  `json:"member"`
+	Torrent    bt.TorrentID `json:"torrent"`
+	Amount     Utok         `json:"amount_utok"`
+	At         time.Time    `json:"at"`
+	DueAt      time.Time    `json:"due_at"`
+	ClosedAt   *time.Time   `json:"closed_at"`
+	ReturnedAt *time.Time   `json:"returned_at"`
+}
+
+func slashViews(list []store.Slash) []slashView {
+	out := []slashView{}
+	for _, x := range list {
+		out = append(out, slashView{x.ID, x.Audit, x.Node, x.Member, x.Torrent, Utok(x.Amount), utc(x.AtMs), utc(x.DueMs), utcOrNil(x.ClosedMs), utcOrNil(x.ReturnedMs)})
+	}
+	return out
+}
+
+func (s *site) apiSlashes(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.Store.Slashes(r.Context(), 0, adminRows)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, map[string]any{"slashes": slashViews(list)})
+}
+
+func (s *site) apiReturnSlash(w http.ResponseWriter, r *http.Request) error {
+	id, err := numberInPath(r, "id")
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if _, err := readJSON(r, &in); err != nil {
+		return err
+	}
+	back, err := s.returnSlash(r, id, in.Reason)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, map[string]any{"slash": id, "returned_utok": Utok(back)})
+}
+
+// maxReason is above what the store takes, so that it says what is too long.
+const maxReason = 1000
+
+func (s *site) returnSlash(r *http.Request, id int64, reason string) (tokens.Amount, error) {
+	reason, err := cleanText([]byte(reason), "reason", maxReason)
+	if err != nil {
+		return 0, err
+	}
+	m := visitorOf(r).member
+	back, err := s.Store.ReturnSlash(r.Context(), m.ID, id, strings.Join(strings.Fields(reason), " "))
+	if err == nil {
+		s.Log.Info("slash returned", "slash", id, "amount", back.String(), "by", m.ID)
+	}
+	return back, err
+}
