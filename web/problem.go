@@ -59,9 +59,6 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 		return fail(http.StatusUnprocessableEntity, "torrent_refused", "The torrent file breaks the rule %q: %s.", refusal.Rule, refusal.Detail)
 	case errors.As(err, &funds):
 		return fail(http.StatusConflict, "insufficient_funds", "Not enough: %s", s.shortfall(funds))
-	case errors.Is(err, store.ErrStorage):
-		s.Log.Error("the storage failed", "path", r.URL.Path, "error", err)
-		return fail(http.StatusServiceUnavailable, "storage", "The server cannot write at the moment. Send the request again in a minute, with the same Idempotency-Key.")
 	case errors.Is(err, tokens.ErrFunds):
 		return fail(http.StatusConflict, "insufficient_funds", "There is not enough in the account.")
 	case errors.As(err, &large):

@@ -29,7 +29,7 @@ func newTill(t *testing.T) *till {
 	l.members = append(l.members, l.addMember(t, "ann", "5000", "50"))
 	torrents := []string{l.members[0].upload(t, hugeTorrent("first")), l.members[0].upload(t, hugeTorrent("second"))}
 	l.sim = simulate(t, l.members, torrents)
-	l.patrons = hire(t, l.site, 6, torrents[0])
+	l.patrons = hire(t, l.site, 6)
 	return l
 }
 
@@ -130,7 +130,7 @@ func (l *till) finish(t *testing.T) {
 	if problems := l.look(t); len(problems) > 0 {
 		t.Error(problems)
 	}
-	t.Logf("%d requests of patrons were answered, %d transfers of theirs made; after %d kills requests were repeated, %d of them had happened",
+	t.Logf("%d requests of patrons were answered, and made %d transfers; %d were repeated because a kill cut them off, of which %d had happened",
 		l.patrons.answered.Load(), made, l.patrons.repeated.Load(), l.unanswered)
 }
 

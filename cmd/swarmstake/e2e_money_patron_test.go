@@ -23,7 +23,6 @@ import (
 type patrons struct {
 	all      []*patron
 	codes    []string // of vouchers; several patrons try each
-	infohash string   // of a torrent to sponsor
 	answered atomic.Int64
 	repeated atomic.Int64 // requests that a kill left unanswered
 	cancel   context.CancelFunc
@@ -86,9 +85,9 @@ func micro(s string) (a tokens.Amount) {
 const joinFee = 5 * tokens.Unit
 
 // hire has so many members begin to move money.
-func hire(t *testing.T, s *site, n int, infohash string) *patrons {
+func hire(t *testing.T, s *site, n int) *patrons {
 	t.Helper()
-	ps := &patrons{infohash: infohash, up: make(chan struct{})}
+	ps := &patrons{up: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	ps.cancel = cancel
 	out, stderr, code := run(t, "admin", "vouchers", "create", "--label", "patrons", "--value", "3", "--count", "200", "--data", s.dir)
