@@ -70,6 +70,7 @@ type Torrent struct {
 
 	pieces    []byte // v1: 20 bytes for each piece
 	numPieces int
+	trees     []hashedFile // v2 and hybrid: files with data, in piece order
 }
 
 // File is one entry of a torrent.

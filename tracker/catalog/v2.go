@@ -11,9 +11,11 @@ func (p *parser) readV2() error {
 	if err := readTree(p.fileTree, v2); err != nil {
 		return err
 	}
-	if err := checkLayers(p.layers, v2); err != nil {
+	layers, err := checkLayers(p.layers, v2)
+	if err != nil {
 		return err
 	}
+	p.t.trees = hashedFiles(v2, layers)
 	if p.t.HasV1 {
 		return compareHybrid(p.t, v2)
 	}
@@ -131,22 +133,37 @@ func (f *File) readTreeProps(props value) (err error) {
 	return nil
 }
 
+// hashedFiles lists the files with data; only those larger than a piece have a layer.
+func hashedFiles(t *Torrent, layers map[hash256][]byte) []hashedFile {
+	var out []hashedFile
+	for _, f := range t.Files {
+		h := hashedFile{first: f.first, size: f.Size, root: f.root}
+		if f.Size > t.PieceLength {
+			h.layer = layers[f.root]
+		}
+		if f.Size > 0 {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
 // checkLayers demands, for every file larger than a piece, hashes that lead to its root, and
-// nothing else.
-func checkLayers(layers value, t *Torrent) error {
+// nothing else. It returns them by root.
+func checkLayers(layers value, t *Torrent) (map[hash256][]byte, error) {
 	if layers != nil && layers.kind() != dictKind {
-		return refuse(RulePieceLayers, "the piece layers are not a dictionary")
+		return nil, refuse(RulePieceLayers, "the piece layers are not a dictionary")
 	}
 	given := make(map[hash256]value)
 	for key, layer := range layers.entries() {
 		if len(key) != 32 {
-			return refuse(RulePieceLayers, "a key of the piece layers is not a hash of 32 bytes")
+			return nil, refuse(RulePieceLayers, "a key of the piece layers is not a hash of 32 bytes")
 		}
 		given[hash256(key)] = layer
 	}
 	// Files with the same contents share a layer: hash each once, or many files that name one
 	// large layer would cost their product.
-	proven := make(map[hash256]int64)
+	proven, out := make(map[hash256]int64), make(map[hash256][]byte)
 	for _, f := range t.Files {
 		if f.Size <= t.PieceLength {
 			continue
@@ -155,28 +172,29 @@ func checkLayers(layers value, t *Torrent) error {
 		if proven[f.root] == count {
 			continue
 		}
-		if err := checkLayer(given[f.root], f, count, pieceHeight(t.PieceLength)); err != nil {
-			return err
+		hashes, err := checkLayer(given[f.root], f, count, pieceHeight(t.PieceLength))
+		if err != nil {
+			return nil, err
 		}
-		proven[f.root] = count
+		proven[f.root], out[f.root] = count, hashes
 	}
 	if len(given) != len(proven) {
-		return refuse(RulePieceLayers, "there are piece layers that belong to no file larger than a piece")
+		return nil, refuse(RulePieceLayers, "there are piece layers that belong to no file larger than a piece")
 	}
-	return nil
+	return out, nil
 }
 
-func checkLayer(layer value, f File, count int64, height int) error {
+func checkLayer(layer value, f File, count int64, height int) ([]byte, error) {
 	hashes, _ := layer.bytes()
 	if int64(len(hashes)) != 32*count {
-		return refuse(RulePieceLayers, "%s needs piece layers of %d hashes, there are %d bytes", showPath(f.Path), count, len(hashes))
+		return nil, refuse(RulePieceLayers, "%s needs piece layers of %d hashes, there are %d bytes", showPath(f.Path), count, len(hashes))
 	}
 	nodes := make([]hash256, count)
 	for i := range nodes {
 		nodes[i] = hash256(hashes[32*i:])
 	}
 	if merkleRoot(nodes, padHash(height)) != f.root {
-		return refuse(RulePieceLayers, "the piece layers of %s do not hash to its pieces root", showPath(f.Path))
+		return nil, refuse(RulePieceLayers, "the piece layers of %s do not hash to its pieces root", showPath(f.Path))
 	}
-	return nil
+	return hashes, nil
 }
