@@ -55,7 +55,8 @@ type Handler struct {
 	clients func() ClientPolicy
 	limits  *limits // nil: none
 	noStake atomic.Pointer[bt.ClientError]
-	scratch sync.Pool // of *scratch
+	extra   atomic.Pointer[ExtraPeers] // nil: none
+	scratch sync.Pool                  // of *scratch
 }
 
 // scratch is what one announce works with.
@@ -191,6 +192,7 @@ func (h *Handler) announce(dst []byte, now time.Time, x *scratch, key, query str
 	case res.Refusal != "":
 		return bt.AppendFailure(dst, string(res.Refusal), res.Reply.Interval, res.Reply.MinInterval)
 	}
+	h.addExtra(&x.in, &res.Reply)
 	res.Reply.ExternalIP = addr
 	return bt.AppendReply(dst, a, &res.Reply)
 }
