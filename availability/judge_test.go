@@ -16,10 +16,18 @@ func nodeClaim() Claim {
 		State: Proven, EnteredMs: start.UnixMilli(), SeenMs: start.UnixMilli(), ProvenMs: start.UnixMilli()}
 }
 
+// blocks are targets: block 3 of each piece.
+func blocks(pieces ...int) (targets []Target) {
+	for _, i := range pieces {
+		targets = append(targets, Target{i, 3})
+	}
+	return targets
+}
+
 func outcome(a Audit, v Verdict) Outcome {
 	o := Outcome{}
-	for _, p := range a.Pieces {
-		o.Pieces = append(o.Pieces, PieceResult{Piece: p, Verdict: v})
+	for _, target := range a.Targets {
+		o.Results = append(o.Results, Result{Target: target, Verdict: v})
 	}
 	return o
 }
@@ -63,12 +71,13 @@ func TestVerdicts(t *testing.T) {
 			{sees: Late, want: Late, state: Entered, slash: 200_000, audit: Worse, online: Better}}},
 		{"inconclusive", false, []look{{sees: Inconclusive, want: Inconclusive, state: Proven}}},
 		{"offline but announcing: inconclusive", false, []look{{sees: Offline, want: Inconclusive, state: Proven}}},
-		{"offline and silent: no slash of the torrent", false, []look{{sees: Offline, silent: true, want: Offline, state: Proven, online: Worse}}},
+		{"offline and silent: no slash of the torrent, the proof is over", false, []look{{sees: Offline, silent: true, want: Offline, state: Lapsed, online: Worse}}},
 		{"offline standard client lapses", true, []look{{sees: Offline, silent: true, want: Offline, state: Lapsed, online: Worse}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p, c, now := DefaultParams(), nodeClaim(), start
+			p.ConfirmLooks = 2 // what a second look confirms is what a fourth one does
 			if tt.standard {
 				c.Node = 0
 			}
@@ -78,9 +87,9 @@ func TestVerdicts(t *testing.T) {
 				if l.silent {
 					c.SeenMs -= ms(5 * time.Hour)
 				}
-				a := Audit{Claim: c.ID, Kind: DrawnKind, Pieces: []int{5, 9, 12}}
+				a := Audit{Claim: c.ID, Kind: DrawnKind, Targets: blocks(5, 9, 12)}
 				if c.Pending != nil {
-					a = Audit{Claim: c.ID, Kind: RecheckKind, Pieces: []int{c.Pending.Piece}}
+					a = Audit{Claim: c.ID, Kind: RecheckKind, Targets: []Target{c.Pending.Target}}
 				}
 				var v Verdict
 				var e Effects
@@ -96,25 +105,27 @@ func TestVerdicts(t *testing.T) {
 
 func TestJudgeTakesOnlyWhatWasAsked(t *testing.T) {
 	p, c := DefaultParams(), nodeClaim()
-	a := Audit{Claim: c.ID, Kind: DrawnKind, Pieces: []int{1, 2}}
+	a := Audit{Claim: c.ID, Kind: DrawnKind, Targets: blocks(1, 2)}
 	tests := []struct {
 		name string
 		o    Outcome
 		want Verdict
 	}{
 		{"nothing", Outcome{}, Inconclusive},
-		{"half", Outcome{Pieces: []PieceResult{{Piece: 1, Verdict: Passed}}}, Inconclusive},
-		{"both", Outcome{Pieces: []PieceResult{{Piece: 1, Verdict: Passed}, {Piece: 2, Verdict: Passed}}}, Passed},
-		{"another piece is corrupt", Outcome{Pieces: []PieceResult{{Piece: 3, Verdict: Corrupt}}}, Inconclusive},
-		{"corrupt wins over missing", Outcome{Pieces: []PieceResult{{Piece: 1, Verdict: Missing}, {Piece: 2, Verdict: Corrupt}}}, Corrupt},
-		{"our side failed", Outcome{OurSide: true, Pieces: []PieceResult{{Piece: 2, Verdict: Corrupt}}}, Inconclusive},
+		{"half, the other was left out", Outcome{Results: []Result{{Target: Target{1, 3}, Verdict: Passed}}}, Passed},
+		{"half, the other did not come", Outcome{Results: []Result{{Target: Target{1, 3}, Verdict: Passed}, {Target: Target{2, 3}}}}, Inconclusive},
+		{"another block of the piece is corrupt", Outcome{Results: []Result{{Target: Target{1, 4}, Verdict: Corrupt}}}, Inconclusive},
+		{"both", Outcome{Results: []Result{{Target: Target{1, 3}, Verdict: Passed}, {Target: Target{2, 3}, Verdict: Passed}}}, Passed},
+		{"another piece is corrupt", Outcome{Results: []Result{{Target: Target{3, 3}, Verdict: Corrupt}}}, Inconclusive},
+		{"corrupt wins over missing", Outcome{Results: []Result{{Target: Target{1, 3}, Verdict: Missing}, {Target: Target{2, 3}, Verdict: Corrupt}}}, Corrupt},
+		{"our side failed", Outcome{OurSide: true, Results: []Result{{Target: Target{2, 3}, Verdict: Corrupt}}}, Inconclusive},
 	}
 	for _, tt := range tests {
 		if _, v, _ := Judge(p, start, c, a, tt.o); v != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, v, tt.want)
 		}
 	}
-	stale := Audit{Claim: c.ID, Kind: RecheckKind, Pieces: []int{1}}
+	stale := Audit{Claim: c.ID, Kind: RecheckKind, Targets: blocks(1)}
 	if next, _, e := Judge(p, start, c, stale, outcome(stale, Corrupt)); e != (Effects{}) || next.Pending != nil {
 		t.Error("a second look that nobody waits for had an effect")
 	}
@@ -122,10 +133,11 @@ func TestJudgeTakesOnlyWhatWasAsked(t *testing.T) {
 
 func TestSilentSuspectLosesProofNotSuspicion(t *testing.T) {
 	p, c, now := DefaultParams(), nodeClaim(), start
-	a := Audit{Claim: c.ID, Kind: DrawnKind, Pieces: []int{5}}
+	p.ConfirmLooks = 2
+	a := Audit{Claim: c.ID, Kind: DrawnKind, Targets: blocks(5)}
 	c, _, _ = Judge(p, now, c, a, outcome(a, Corrupt))
 	kept := *c.Pending
-	recheck := Audit{Claim: c.ID, Kind: RecheckKind, Pieces: []int{5}}
+	recheck := Audit{Claim: c.ID, Kind: RecheckKind, Targets: blocks(5)}
 	before := c
 	for range p.RecheckAttempts {
 		now = time.UnixMilli(c.Pending.DueMs)
@@ -182,10 +194,13 @@ func TestHonestNodeIsNeverSlashed(t *testing.T) {
 		for range 300 {
 			now = now.Add(time.Duration(r.IntN(240)) * time.Minute)
 			c.SeenMs = now.UnixMilli()
-			for _, a := range Schedule(p, now, []Claim{c}, Seed{1}) {
+			for _, a := range schedule(p, now, []Claim{c}, Seed{1}) {
 				o := outcome(a, Passed)
 				if r.IntN(3) > 0 { // choked, reset, refused by a full backlog, half an answer
-					o = outcome(Audit{Pieces: a.Pieces[:r.IntN(len(a.Pieces))]}, Passed)
+					o = outcome(a, Passed)
+					for i := range o.Results[r.IntN(len(a.Targets)):] {
+						o.Results[i].Verdict = Inconclusive
+					}
 					o.Unreachable = r.IntN(2) == 0
 				}
 				var v Verdict
@@ -211,8 +226,8 @@ func TestDetection(t *testing.T) {
 		caught := 0
 		for i := range trials {
 			seed := Seed{byte(i), byte(i >> 8), 77}
-			for _, piece := range pick(seed, c, p.pieces(DrawnKind, c)) {
-				if piece%100 < tt.missingPercent {
+			for _, target := range seed.blocks(c, 0, p.targets(DrawnKind)) {
+				if target.Piece%100 < tt.missingPercent {
 					caught++
 					break
 				}

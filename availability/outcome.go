@@ -1,6 +1,7 @@
 package availability
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,32 +23,39 @@ const (
 	Offline // nothing listens
 )
 
-func (v Verdict) String() string {
-	return [...]string{"inconclusive", "passed", "corrupt", "missing", "refused", "late", "offline"}[v]
+var verdicts = [...]string{"inconclusive", "passed", "corrupt", "missing", "refused", "late", "offline"}
+
+func (v Verdict) String() string { return verdicts[v] }
+
+// MarshalText implements encoding.TextMarshaler.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText takes what MarshalText gives.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(verdicts[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no verdict", text)
+	}
+	*v = Verdict(i)
+	return nil
 }
 
-// fault reports whether the verdict asks for a second look.
+// fault reports whether the verdict asks for a further look.
 func (v Verdict) fault() bool { return v == Corrupt || v == Missing || v == Refused || v == Late }
-
-// PieceResult is what was seen of one piece: the evidence. Want and Got are SHA-1 sums; Got is
-// zero when the piece did not arrive whole.
-type PieceResult struct {
-	Piece     int
-	Verdict   Verdict
-	Want, Got [20]byte
-	Reason    string // for people: "choked for 45s"
-}
 
 // Outcome is what a carrier (the probe, a daemon's answer) brings back from an audit.
 type Outcome struct {
-	Pieces      []PieceResult
-	Unreachable bool          // no connection came about: refused, or silence
-	OurSide     bool          // our own side failed or may have (see OurOutage): counts for nothing
-	Bytes       bt.Bytes      // payload received
-	Elapsed     time.Duration // from the first dial
-	PeerClient  string        // first 8 bytes of the peer's id, printable
-	Encrypted   bool          // the peer took the connection only with MSE
-	Reason      string        // why it ended, when not all pieces arrived
+	Results     []Result      `json:"results"`               // of the targets that were asked for
+	Unreachable bool          `json:"unreachable,omitempty"` // no connection came about: refused, or silence
+	OurSide     bool          `json:"our_side,omitempty"`    // our own side failed or may have (see OurOutage): counts for nothing
+	Bytes       bt.Bytes      `json:"bytes"`                 // payload received
+	Elapsed     time.Duration `json:"elapsed_ns"`            // from the first dial
+	RTT         time.Duration `json:"rtt_ns,omitempty"`      // of the connection's establishment; 0: unknown
+	PeerClient  string        `json:"client,omitempty"`      // first 8 bytes of the peer's id, printable
+	Encrypted   bool          `json:"encrypted,omitempty"`   // the peer took the connection only with MSE
+	Incoming    bool          `json:"incoming,omitempty"`    // the peer connected to us
+	Reason      string        `json:"reason,omitempty"`      // why it ended, when not all targets arrived
+	Learned     []Leaves      `json:"-"`                     // proven sums of blocks that were not known before
 }
 
 // Rate returns payload bytes per second.
@@ -58,32 +66,48 @@ func (o Outcome) Rate() bt.Bytes {
 	return bt.Bytes(float64(o.Bytes) / o.Elapsed.Seconds())
 }
 
-// verdict sums up the results of the pieces asked for: the worst proven thing counts; passed needs
-// all of them. It returns the piece that a fault is about.
-func (o Outcome) verdict(asked []int) (Verdict, int) {
+// verdict sums up the results of the targets asked for: the worst proven thing counts; passed needs
+// one and nothing else. Targets without a result were left out for the limit of bytes. It returns the
+// target that a fault is about.
+func (o Outcome) verdict(asked []Target) (Verdict, Target) {
 	if o.OurSide {
-		return Inconclusive, 0
+		return Inconclusive, Target{}
 	}
-	passed := map[int]bool{}
-	offline := false
+	passed, failed, offline := 0, 0, false
 	for _, order := range []Verdict{Corrupt, Missing, Refused, Late} {
-		for _, r := range o.Pieces {
-			if r.Verdict == order && slices.Contains(asked, r.Piece) {
-				return order, r.Piece
+		for _, r := range o.Results {
+			if r.Verdict == order && slices.Contains(asked, r.Target) {
+				return order, r.Target
 			}
-			passed[r.Piece] = passed[r.Piece] || r.Verdict == Passed
+		}
+	}
+	for _, r := range o.Results {
+		switch {
+		case !slices.Contains(asked, r.Target):
+		case r.Verdict == Passed:
+			passed++
+		default:
+			failed++
 			offline = offline || r.Verdict == Offline
 		}
 	}
-	for _, piece := range asked {
-		if !passed[piece] {
-			if offline || o.Unreachable {
-				return Offline, 0
-			}
-			return Inconclusive, 0
+	switch {
+	case passed > 0 && failed == 0:
+		return Passed, Target{}
+	case offline || o.Unreachable:
+		return Offline, Target{}
+	}
+	return Inconclusive, Target{}
+}
+
+// unanswered are the targets, but the given one, that were asked for and did not come.
+func (o Outcome) unanswered(but Target) (targets []Target) {
+	for _, r := range o.Results {
+		if r.Verdict != Passed && r.Target != but {
+			targets = append(targets, r.Target)
 		}
 	}
-	return Passed, 0
+	return targets
 }
 
 // OurOutage reports whether the last while looks like an outage of the tracker, which counts for

@@ -22,8 +22,9 @@ type Params struct {
 	ClaimLapse    time.Duration `range:"1ms..8784h" doc:"silence after which a claimant no longer announces (two intervals)"`
 	AuditTimeout  time.Duration `range:"1ms..8784h" doc:"an audit begun and never judged is forgotten after this"`
 
-	RecheckDelay    time.Duration `range:"1ms..8784h" doc:"from a suspicion to its second look"`
-	RecheckAttempts int           `unit:"audits" range:"1..100000" doc:"inconclusive second looks after which the claim lapses (the suspicion stays)"`
+	RecheckDelay    time.Duration `range:"1ms..8784h" doc:"from a suspicion to the next look at the same block"`
+	ConfirmLooks    int           `unit:"looks" range:"2..100" doc:"a fault is confirmed when it was seen so often on one block, with nothing right in between"`
+	RecheckAttempts int           `unit:"audits" range:"1..100000" doc:"inconclusive further looks after which the claim lapses (the suspicion stays)"`
 	RepairDelay     time.Duration `range:"1ms..8784h" doc:"from the first confirmed fault to the next entry audit"`
 	RetryDelay      time.Duration `range:"1ms..8784h" doc:"after the first inconclusive audit, doubled with each"`
 	RetryMax        time.Duration `range:"1ms..8784h" doc:"the longest delay after an inconclusive audit; at least retry_delay"`
@@ -43,6 +44,20 @@ type Params struct {
 	OfflinePeriod   time.Duration `range:"1ms..8784h" doc:"over which offline_max_ppm holds"`
 	ObservationGap  time.Duration `range:"1ms..8784h" doc:"absence counts only as far as the tracker looked: at most this between two looks"`
 	AppealWindow    time.Duration `range:"1ms..8784h" doc:"a slash waits so long in its disputed account and may be returned"`
+
+	MaintenanceMax    time.Duration `range:"0s..8784h" doc:"maintenance that a node may declare in maintenance_period; absence in it costs only the reward"`
+	MaintenancePeriod time.Duration `range:"1ms..8784h" doc:"over which maintenance_max holds"`
+	RevetAudits       int           `unit:"audits" range:"1..100000" doc:"passed in a row, with which a suspended node is active again"`
+	RevetTime         time.Duration `range:"0s..8784h" doc:"a suspension lasts at least so long, unless an operator lifts it"`
+	ChallengeTime     time.Duration `range:"1ms..10m" doc:"a daemon answers a challenge within it"`
+	ServingFailures   int           `unit:"epochs" range:"1..1000" doc:"in a row in which nobody could download from a seeder, after which it earns nothing until somebody can"`
+
+	GeoRule     string `range:"off|every|third" doc:"who earns the bonus for distance: off, hosts farther than geo_distance from every other host of the torrent, or all of a torrent's hosts if a third of them are farther than that from the rest"`
+	GeoDistance int64  `unit:"km" range:"1..20037" doc:"see geo_rule"`
+	GeoBonusPPM int64  `unit:"ppm" range:"0..1000000" doc:"added to the weight of work and uploads that earn the bonus"`
+
+	BadgePeriod   time.Duration `range:"1s..8784h" doc:"hosting a collection for such a period earns a badge; periods count from 1970"`
+	BadgeSharePPM int64         `unit:"ppm" range:"1..1000000" doc:"of the period, in which each torrent of the collection was proven"`
 }
 
 // DefaultParams returns the values of ECONOMY §7.
@@ -53,7 +68,7 @@ func DefaultParams() Params {
 		ProofLifetime: 72 * time.Hour, RenewalLead: 8 * time.Hour,
 		ClaimLapse: 33 * time.Minute, AuditTimeout: 5 * time.Minute,
 
-		RecheckDelay: 30 * time.Minute, RecheckAttempts: 6, RepairDelay: 6 * time.Hour,
+		RecheckDelay: 15 * time.Minute, ConfirmLooks: 4, RecheckAttempts: 6, RepairDelay: 6 * time.Hour,
 		RetryDelay: 10 * time.Minute, RetryMax: 4 * time.Hour,
 
 		ScoreLambdaPPM: 970_000, ScoreStart: 20, MaxPerRound: 1000,
@@ -62,6 +77,11 @@ func DefaultParams() Params {
 		OfflineGrace: 2 * time.Hour, OfflineWindow: 12 * time.Hour, OfflinePPM: 10_000,
 		OfflineMaxPPM: 300_000, OfflinePeriod: 30 * 24 * time.Hour, ObservationGap: 6 * time.Hour,
 		AppealWindow: 7 * 24 * time.Hour,
+
+		MaintenanceMax: 24 * time.Hour, MaintenancePeriod: 30 * 24 * time.Hour, RevetAudits: 20, RevetTime: 72 * time.Hour,
+		ChallengeTime: 30 * time.Second, ServingFailures: 2,
+		GeoRule: GeoEvery, GeoDistance: 100, GeoBonusPPM: 150_000,
+		BadgePeriod: 30 * 24 * time.Hour, BadgeSharePPM: 950_000,
 	}
 }
 

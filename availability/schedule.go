@@ -1,123 +1,96 @@
 package availability
 
 import (
-	"cmp"
+	"fmt"
 	"slices"
 	"time"
-
-	"github.com/swarmstake/swarmstake/tokens"
-	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
 // Kind says why an audit is made.
 type Kind uint8
 
-// In the order in which they go first when a round is full.
+// In the order of their names in Kind.String.
 const (
-	RecheckKind Kind = iota // the second look at a suspicious piece
+	RecheckKind Kind = iota // a further look at a suspicious target
 	EntryKind               // a claim that is not proven
 	DrawnKind               // its torrent was drawn
 	RenewalKind             // its proof ends soon
 )
 
-func (k Kind) String() string { return [...]string{"recheck", "entry", "drawn", "renewal"}[k] }
+var kinds = [...]string{"recheck", "entry", "drawn", "renewal"}
 
-// Audit asks a claimant for whole pieces (v1), drawn uniformly without repetition.
+func (k Kind) String() string { return kinds[k] }
+
+// MarshalText implements encoding.TextMarshaler.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText takes what MarshalText gives.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kinds[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no kind of audit: want one of %v", text, kinds)
+	}
+	*k = Kind(i)
+	return nil
+}
+
+// Audit asks a claimant for targets: one block of each of several pieces, drawn uniformly without
+// repetition among those claimed. A carrier that cannot check a block by itself asks for its piece.
 type Audit struct {
-	Claim  int64
-	Kind   Kind
-	Pieces []int
+	Claim   int64
+	Kind    Kind
+	Draw    int64 // which draw of the claim, see Claim.Draws; or NoDraw
+	Targets []Target
+	Have    Bitmap // what was claimed when they were drawn; nil: all pieces
 }
 
-// Schedule returns the audits that are due now, at most p.MaxPerRound, most urgent first. claims
-// are all claims that are reported or announced now (the weights of the draw depend on them); the
-// caller marks those it starts with Begin. seed is secret until its epoch is over; who knows it
-// and the claims can recompute every draw.
-//
-// A torrent's draw is decided once per window; a claim judged since the window began is not asked
-// again, so that calling Schedule often changes nothing.
-func Schedule(p Params, now time.Time, claims []Claim, seed Seed) []Audit {
-	drawn := draw(p, now, claims, seed)
-	var due []Audit
-	for _, c := range claims {
-		kind, ok := dueKind(p, now, c, drawn[c.Torrent])
-		if !ok {
-			continue
-		}
-		a := Audit{Claim: c.ID, Kind: kind}
-		if kind == RecheckKind {
-			a.Pieces = []int{c.Pending.Piece}
-		} else {
-			a.Pieces = pick(seed, c, p.pieces(kind, c))
-		}
-		due = append(due, a)
-	}
-	slices.SortStableFunc(due, func(a, b Audit) int { return cmp.Compare(a.Kind, b.Kind) })
-	return due[:min(len(due), p.MaxPerRound)]
-}
+// NoDraw as Audit.Draw: the targets are not, or not only, a draw of this epoch, as an earlier audit was
+// not answered or the claim changed since the epoch began.
+const NoDraw = -1
 
-func dueKind(p Params, now time.Time, c Claim, drawn bool) (Kind, bool) {
+// due says whether the claim is to be audited now, and why. drawn says whether its torrent is drawn in
+// the window that began at windowMs.
+func (c Claim) due(p Params, now time.Time, drawn func() bool, windowMs int64) (Kind, bool) {
 	t := now.UnixMilli()
+	kind, at, ok := c.next(p)
 	switch {
-	case c.State == Dropped || c.Pieces < 1 || t < c.BusyUntilMs:
+	case !ok || t < c.BusyUntilMs || c.Node == 0 && !c.Announces(p, now):
 		return 0, false
-	case c.Node == 0 && !c.announcing(p, now):
-		return 0, false
+	case t >= at && kind != RecheckKind && !c.IsProven(p, now):
+		return EntryKind, true
+	case t >= at:
+		return kind, true
+	}
+	return DrawnKind, kind == RenewalKind && c.NextMs == 0 && c.LastAuditMs < windowMs && drawn()
+}
+
+// next says when the claim is audited next, if its torrent is not drawn before, and why.
+func (c Claim) next(p Params) (kind Kind, atMs int64, ok bool) {
+	renewal := c.ProvenMs + ms(p.ProofLifetime-p.RenewalLead)
+	switch {
+	case c.Ended():
+		return 0, 0, false
 	case c.Pending != nil:
-		return RecheckKind, t >= c.Pending.DueMs
-	case t < c.NextMs:
-		return 0, false
-	case !c.IsProven(p, now):
-		return EntryKind, t >= c.EnteredMs+ms(p.EntryDelay)
-	case t >= c.ProvenMs+ms(p.ProofLifetime-p.RenewalLead):
-		return RenewalKind, true
-	case c.NextMs > 0: // a retry, or a full audit after a suspicion that was cleared
-		return DrawnKind, true
+		return RecheckKind, c.Pending.DueMs, true
+	case c.claimed() < 1:
+		return 0, 0, false
+	case c.State != Proven:
+		return EntryKind, max(c.NextMs, c.EnteredMs+ms(p.EntryDelay)), true
+	case c.NextMs == 0:
+		return RenewalKind, renewal, true
+	case c.NextMs >= renewal:
+		return RenewalKind, c.NextMs, true
 	}
-	return DrawnKind, drawn && c.LastAuditMs < windowStart(p, now)
+	return DrawnKind, c.NextMs, true // a retry, or a full audit after a suspicion that was cleared
 }
 
-// pieces returns how many pieces an audit asks for: k, but never more bytes than MaxBytes or
-// MaxPieces pieces. Over several audits the pieces seen add up to k and more.
-func (p Params) pieces(k Kind, c Claim) int {
-	n := p.Blocks
+// claimed is how many pieces it claims.
+func (c Claim) claimed() int { return c.Have.Count(c.Pieces) }
+
+// targets is how many blocks an audit asks for, if so many pieces are claimed.
+func (p Params) targets(k Kind) int {
 	if k == RenewalKind {
-		n = p.RenewalBlocks
+		return p.RenewalBlocks
 	}
-	within := max(int64(p.MaxPieces), int64(p.MaxBytes)/max(int64(c.PieceLength), 1))
-	return int(min(int64(n), within, int64(c.Pieces)))
-}
-
-// draw decides which torrents this window takes: each by itself with a probability in proportion
-// to its claimed bytes, scaled so that a claimant is asked once per DrawInterval on average.
-func draw(p Params, now time.Time, claims []Claim, seed Seed) map[bt.TorrentID]bool {
-	type swarm struct{ mib, claimants int64 }
-	swarms := map[bt.TorrentID]swarm{}
-	var all, sum int64
-	for _, c := range claims {
-		if c.IsProven(p, now) {
-			s := swarms[c.Torrent]
-			swarms[c.Torrent] = swarm{s.mib + int64(c.Bytes>>20) + 1, s.claimants + 1}
-			all++
-		}
-	}
-	for _, s := range swarms {
-		sum += s.mib * s.claimants
-	}
-	// Mean claimants asked per window = Σ chance·claimants = all·window/interval.
-	rate := tokens.MulDiv(ms(p.DrawWindow), billion, ms(p.DrawInterval))
-	drawn := map[bt.TorrentID]bool{}
-	for t, s := range swarms {
-		chance := min(tokens.MulDiv(rate*all, s.mib, sum), billion)
-		u := seed.stream("draw", windowStart(p, now), int64(t)).below(billion)
-		drawn[t] = u < uint64(chance)
-	}
-	return drawn
-}
-
-const billion = 1_000_000_000
-
-func windowStart(p Params, now time.Time) int64 {
-	t, w := now.UnixMilli(), ms(p.DrawWindow)
-	return t - t%w
+	return p.Blocks
 }

@@ -3,11 +3,31 @@ package availability
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 )
 
 // Seed is an epoch's secret: committed to before, revealed after, so that anyone can recompute the
 // epoch's draws (SECURITY 12).
 type Seed [32]byte
+
+// Hash is what is published of the seed before: its SHA-256.
+func (s Seed) Hash() [32]byte { return sha256.Sum256(s[:]) }
+
+func (s Seed) String() string { return hex.EncodeToString(s[:]) }
+
+// MarshalText writes the seed in hexadecimal, once it is no secret any more.
+func (s Seed) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText takes what MarshalText gives.
+func (s *Seed) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(string(text))
+	if err != nil || len(b) != len(s) {
+		return fmt.Errorf("%q is no seed: want %d bytes in hexadecimal", text, len(s))
+	}
+	copy(s[:], b)
+	return nil
+}
 
 // stream is the sequence SHA-256(seed ‖ purpose ‖ 0 ‖ numbers ‖ counter), counter = 0, 1, …, read
 // as unsigned 64-bit big-endian numbers, four per hash.
@@ -19,7 +39,8 @@ type stream struct {
 }
 
 func (s Seed) stream(purpose string, numbers ...int64) *stream {
-	b := append(s[:], purpose...)
+	b := append(make([]byte, 0, 96), s[:]...)
+	b = append(b, purpose...)
 	b = append(b, 0)
 	for _, n := range numbers {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
@@ -48,22 +69,29 @@ func (s *stream) below(n uint64) uint64 {
 	}
 }
 
-// pick draws n different pieces of the claim's torrent. The draw changes only with a verdict
-// (LastAuditMs), not with a retry: a claimant cannot stay silent until it likes the pieces. A
-// shorter draw is the beginning of a longer one.
-func pick(seed Seed, c Claim, n int) []int {
-	s := seed.stream("pieces", c.ID, int64(c.Torrent), c.LastAuditMs)
-	moved := map[int]int{} // Fisher–Yates on an array that is never built
+// blocks draws one block of each of n different pieces of those that the claim claims: Fisher–Yates on
+// an array that is never built, and after each piece the block's number, below the blocks of a whole
+// piece (a carrier takes it modulo those of a shorter one). A shorter draw is the beginning of a
+// longer one.
+func (s Seed) blocks(c Claim, draw int64, n int) []Target {
+	stream := s.stream("blocks", c.ID, int64(c.Torrent), draw)
+	claimed := c.claimed()
+	perPiece := max(1, (uint64(c.PieceLength)+blockSize-1)/blockSize)
+	moved := map[int]int{}
 	at := func(i int) int {
 		if v, ok := moved[i]; ok {
 			return v
 		}
 		return i
 	}
-	pieces := make([]int, n)
-	for i := range pieces {
-		j := i + int(s.below(uint64(c.Pieces-i)))
-		pieces[i], moved[j] = at(j), at(i)
+	targets := make([]Target, min(n, claimed))
+	for i := range targets {
+		j := i + int(stream.below(uint64(claimed-i)))
+		piece := at(j)
+		moved[j] = at(i)
+		targets[i] = Target{Piece: c.Have.nth(piece), Block: int(stream.below(perPiece))}
 	}
-	return pieces
+	return targets
 }
+
+const blockSize = 16 << 10 // BEP 3
