@@ -3,11 +3,12 @@ package probe
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -17,21 +18,24 @@ import (
 
 	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/catalog"
 )
 
-// fake is one connection of a scripted peer that has a torrent of 8 pieces of 40,000 bytes (three
-// blocks, the last one short), the last piece of 10,000.
+// fake is one connection of a scripted peer that has a torrent of 8 pieces of 64 KiB, the last one
+// of 10,000 bytes.
 type fake struct {
 	t    *testing.T
 	conn io.ReadWriter
 	tcp  *net.TCPConn
 	in   *reader
+	from *catalog.Torrent
 }
 
 const (
-	fakePieceLength = 40_000
+	fakePieceLength = 64 << 10
 	fakePieces      = 8
 	fakeSize        = 7*fakePieceLength + 10_000
+	fakeBlocks      = 4 // of a piece
 )
 
 func fakeData() []byte {
@@ -41,14 +45,42 @@ func fakeData() []byte {
 	return b
 }
 
-var fakeHash = bt.InfoHash{1, 2, 3}
+// fakeTorrents are the torrents of the fake data, by version.
+var fakeTorrents = sync.OnceValue(func() map[catalog.Version]*catalog.Torrent {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "fake.bin")
+	if err := os.WriteFile(path, fakeData(), 0o600); err != nil {
+		panic(err)
+	}
+	out := map[catalog.Version]*catalog.Torrent{}
+	for _, v := range []catalog.Version{catalog.V1, catalog.V2, catalog.Hybrid} {
+		raw, err := catalog.Create(context.Background(), path, catalog.CreateOptions{Version: v, PieceLength: fakePieceLength, Private: true})
+		if err != nil {
+			panic(err)
+		}
+		if out[v], err = catalog.Parse(raw); err != nil {
+			panic(err)
+		}
+	}
+	return out
+})
+
+var fakeHash = fakeTorrents()[catalog.V1].InfoHash
+
+// wholes are targets of whole pieces.
+func wholes(pieces ...int) (out []availability.Target) {
+	for _, i := range pieces {
+		out = append(out, availability.Target{Piece: i, Block: availability.Whole})
+	}
+	return out
+}
 
 func fakeRequest(addr netip.AddrPort, pieces ...int) Request {
-	data := fakeData()
-	return Request{Addr: addr, InfoHash: fakeHash, PieceLength: fakePieceLength, Size: fakeSize, NumPieces: fakePieces,
-		PieceHash: func(i int) [20]byte {
-			return sha1.Sum(data[i*fakePieceLength : min((i+1)*fakePieceLength, fakeSize)])
-		}, Pieces: pieces}
+	return Request{Addr: addr, InfoHash: fakeHash, Torrent: fakeTorrents()[catalog.V1], Targets: wholes(pieces...), MaxBytes: 16 << 20, MaxPieces: 4}
 }
 
 // listen runs the script for each connection, one after another, until the test ends.
@@ -67,7 +99,7 @@ func listen(t *testing.T, script func(f *fake, nth int)) netip.AddrPort {
 				return
 			}
 			c.SetDeadline(time.Now().Add(15 * time.Second))
-			script(&fake{t: t, conn: c, tcp: c.(*net.TCPConn), in: newReader(c)}, n)
+			script(&fake{t: t, conn: c, tcp: c.(*net.TCPConn), in: newReader(c), from: fakeTorrents()[catalog.V1]}, n)
 			c.Close()
 		}
 	}()
@@ -79,7 +111,7 @@ func (f *fake) handshake(hash bt.InfoHash, fast bool) {
 	io.ReadFull(f.in.r, make([]byte, handshakeLen))
 	b := append([]byte(protocol), make([]byte, 8)...)
 	if fast {
-		b[len(b)-1] = fastBit
+		b[len(b)-1] |= fastBit
 	}
 	b = append(append(b, hash[:]...), "-FA0001-\x00\x01\xffabcdefghi"...)
 	f.conn.Write(b)
@@ -87,9 +119,7 @@ func (f *fake) handshake(hash bt.InfoHash, fast bool) {
 
 func (f *fake) send(id byte, numbers ...uint32) { f.conn.Write(frame(nil, id, numbers...)) }
 
-func (f *fake) raw(id byte, payload []byte) {
-	f.conn.Write(append(append(frame(nil, 0)[:0], byte(uint32(len(payload)+1)>>24), byte((len(payload)+1)>>16), byte((len(payload)+1)>>8), byte(len(payload)+1), id), payload...))
-}
+func (f *fake) raw(id byte, payload []byte) { f.conn.Write(framed(nil, id, payload)) }
 
 // serve answers requests until the connection ends; answer may change or withhold a block.
 func (f *fake) serve(answer func(index, begin uint32, block []byte) []byte) {
@@ -172,6 +202,12 @@ func TestPeers(t *testing.T) {
 			f.send(msgUnchoke)
 			f.serve(intact)
 		}, []availability.Verdict{P, M, P}, ""},
+		{"half of it", func(f *fake, _ int) {
+			f.handshake(fakeHash, true)
+			f.raw(msgBitfield, []byte{0xf0})
+			f.send(msgUnchoke)
+			f.serve(intact)
+		}, []availability.Verdict{P, M, M}, ""},
 		{"it has nothing and chokes", func(f *fake, _ int) { f.handshake(fakeHash, true); f.send(msgHaveNone); f.hang() }, []availability.Verdict{M, M, M}, ""},
 		{"claims what it lacks: rejects while unchoked", func(f *fake, _ int) {
 			open(f)
@@ -189,11 +225,11 @@ func TestPeers(t *testing.T) {
 			f.serve(func(i, begin uint32, b []byte) []byte {
 				if k := [2]uint32{i, begin}; i == 4 && !rejected[k] {
 					rejected[k] = true
-					if len(rejected) == 3 {
+					if len(rejected) == fakeBlocks {
 						f.send(msgChoke)
 						f.send(msgUnchoke)
 						for k := range rejected {
-							f.send(msgReject, k[0], k[1], uint32(min(bt.BlockSize, fakePieceLength-int(k[1]))))
+							f.send(msgReject, k[0], k[1], bt.BlockSize)
 						}
 					}
 					return nil
@@ -240,7 +276,7 @@ func TestPeers(t *testing.T) {
 		}, []availability.Verdict{I, I, P}, "super-seeds"},
 		{"too slow", func(f *fake, _ int) {
 			open(f)
-			f.serve(func(_, _ uint32, b []byte) []byte { time.Sleep(700 * time.Millisecond); return b })
+			f.serve(func(_, _ uint32, b []byte) []byte { time.Sleep(550 * time.Millisecond); return b })
 		}, []availability.Verdict{P, I, I}, "time for the audit"},
 		{"silent after unchoke", func(f *fake, _ int) { open(f); f.hang() }, []availability.Verdict{I, I, I}, "time for the audit"},
 		{"silent from the start", func(f *fake, _ int) { f.hang() }, []availability.Verdict{I, I, I}, "did not answer the handshake"},
@@ -248,7 +284,7 @@ func TestPeers(t *testing.T) {
 			open(f)
 			n := 0
 			f.serve(func(_, _ uint32, b []byte) []byte {
-				if n++; n > 3 {
+				if n++; n > fakeBlocks {
 					f.tcp.Close()
 				}
 				return b
@@ -262,9 +298,30 @@ func TestPeers(t *testing.T) {
 			f.hang()
 		}, []availability.Verdict{I, I, I}, "not the BitTorrent protocol"},
 		{"a huge message", func(f *fake, _ int) { open(f); f.conn.Write([]byte{0x7f, 0xff, 0xff, 0xff, msgPiece}); f.hang() }, []availability.Verdict{I, I, I}, "a message of 2147483647 bytes"},
-		{"a huge block", func(f *fake, _ int) { open(f); f.raw(msgPiece, make([]byte, bt.BlockSize+9)); f.hang() }, []availability.Verdict{I, I, I}, "a piece message of"},
+		{"a huge block", func(f *fake, _ int) { open(f); f.raw(msgPiece, make([]byte, bt.BlockSize+9)); f.hang() }, []availability.Verdict{I, I, I}, "message 7 of 16394 bytes"},
+		{"a huge answer to a hash request", func(f *fake, _ int) { open(f); f.raw(msgHashes, make([]byte, 1<<19)); f.hang() }, []availability.Verdict{I, I, I}, "message 22 of 524289 bytes"},
+		{"chokes and unchokes without end", func(f *fake, _ int) {
+			open(f)
+			for range maxChokes + 1 {
+				f.send(msgChoke)
+				f.send(msgUnchoke)
+			}
+			f.hang()
+		}, []availability.Verdict{I, I, I}, "chokes without end"},
+		{"says without end what it has", func(f *fake, _ int) {
+			f.handshake(fakeHash, true)
+			for range maxTellings + 1 {
+				f.send(msgHaveAll)
+			}
+			f.hang()
+		}, []availability.Verdict{I, I, I}, "says without end"},
+		{"small messages without end", func(f *fake, _ int) {
+			f.handshake(fakeHash, true)
+			f.conn.Write(make([]byte, 4*(maxChatter+fakePieces+1)))
+			f.hang()
+		}, []availability.Verdict{I, I, I}, "more than was asked for"},
 		{"a bitfield of another size", func(f *fake, _ int) { f.handshake(fakeHash, true); f.raw(msgBitfield, []byte{0xff, 0}); f.hang() }, []availability.Verdict{I, I, I}, "a bitfield of 2 bytes"},
-		{"a piece that does not exist", func(f *fake, _ int) { open(f); f.send(msgHave, 1<<31); f.hang() }, []availability.Verdict{I, I, I}, "piece 2147483648 of 8"},
+		{"a have of no piece", func(f *fake, _ int) { open(f); f.send(msgHave, 1<<31); f.hang() }, []availability.Verdict{I, I, I}, "piece 2147483648 of 8"},
 		{"garbage after the handshake", func(f *fake, _ int) {
 			f.handshake(fakeHash, true)
 			f.conn.Write(bytes.Repeat([]byte("garbage!"), 1000))
@@ -306,9 +363,9 @@ func TestPeers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			out := outcomes[i]
 			got := map[int]availability.Verdict{}
-			for _, r := range out.Pieces {
+			for _, r := range out.Results {
 				got[r.Piece] = r.Verdict
-				if r.Verdict == C && (r.Want == r.Got || r.Got == [20]byte{}) {
+				if r.Verdict == C && (bytes.Equal(r.Want, r.Got) || len(r.Got) != 20 || len(r.Want) != 20) {
 					t.Errorf("piece %d: no evidence: %+v", r.Piece, r)
 				}
 			}
@@ -317,7 +374,7 @@ func TestPeers(t *testing.T) {
 					t.Errorf("piece %d: %s, want %s (%s)", piece, got[piece], tt.want[i], out.Reason)
 				}
 			}
-			if len(out.Pieces) != 3 || out.OurSide || out.Unreachable {
+			if len(out.Results) != 3 || out.OurSide || out.Unreachable {
 				t.Errorf("outcome %+v", out)
 			}
 			if tt.reason == "" && out.Reason != "" || !bytes.Contains([]byte(out.Reason), []byte(tt.reason)) {
@@ -349,13 +406,13 @@ func TestEncryptedPeer(t *testing.T) {
 		f.serve(intact)
 	})
 	out := newProber(t, 8*time.Second).Probe(context.Background(), fakeRequest(addr, 0, 7))
-	if len(out.Pieces) != 2 || out.Pieces[0].Verdict != availability.Passed || out.Pieces[1].Verdict != availability.Passed || !out.Encrypted {
+	if len(out.Results) != 2 || out.Results[0].Verdict != availability.Passed || out.Results[1].Verdict != availability.Passed || !out.Encrypted {
 		t.Errorf("%+v", out)
 	}
 	if second.Sub(first) < time.Second {
 		t.Errorf("came back after %s", second.Sub(first))
 	}
-	if out.Bytes != 50_000 || out.Rate() <= 0 || out.PeerClient != "-FA0001-" {
+	if out.Bytes != fakePieceLength+10_000 || out.Rate() <= 0 || out.PeerClient != "-FA0001-" {
 		t.Errorf("%d bytes, %d a second, client %q", out.Bytes, out.Rate(), out.PeerClient)
 	}
 }
@@ -369,7 +426,7 @@ func TestNobodyListens(t *testing.T) {
 	addr := l.Addr().(*net.TCPAddr).AddrPort()
 	l.Close()
 	out := newProber(t, 4*time.Second).Probe(context.Background(), fakeRequest(addr, 3))
-	if !out.Unreachable || out.OurSide || len(out.Pieces) != 1 || out.Pieces[0].Verdict != availability.Offline {
+	if !out.Unreachable || out.OurSide || len(out.Results) != 1 || out.Results[0].Verdict != availability.Offline {
 		t.Errorf("%+v", out)
 	}
 }
@@ -384,9 +441,10 @@ func TestCalledOff(t *testing.T) {
 	}
 	p := newProber(t, time.Second)
 	for name, spoil := range map[string]func(*Request){
-		"no such piece": func(r *Request) { r.Pieces = []int{8} }, "negative": func(r *Request) { r.Pieces = []int{-1} },
-		"nothing": func(r *Request) { r.Pieces = nil }, "no hashes": func(r *Request) { r.PieceHash = nil },
-		"pieces beyond the end": func(r *Request) { r.NumPieces, r.Pieces = 20, []int{19} },
+		"no such piece": func(r *Request) { r.Targets = wholes(8) }, "negative": func(r *Request) { r.Targets = wholes(-1) },
+		"no such block": func(r *Request) { r.Targets[0].Block = -2 },
+		"nothing":       func(r *Request) { r.Targets = nil }, "no torrent": func(r *Request) { r.Torrent = nil },
+		"another torrent": func(r *Request) { r.InfoHash[0]++ }, "no limit": func(r *Request) { r.MaxPieces = 0 },
 	} {
 		r := fakeRequest(netip.MustParseAddrPort("127.0.0.1:9"), 1)
 		spoil(&r)
@@ -412,7 +470,7 @@ func TestOneConnectionAtATime(t *testing.T) {
 		go func() { results <- p.Probe(context.Background(), fakeRequest(addr, 2)) }()
 	}
 	for range 2 {
-		if out := <-results; out.Pieces[0].Verdict != availability.Passed || out.Elapsed > time.Second {
+		if out := <-results; out.Results[0].Verdict != availability.Passed || out.Elapsed > time.Second {
 			t.Errorf("%+v", out)
 		}
 	}
@@ -429,12 +487,12 @@ func TestBandwidthIsShared(t *testing.T) {
 		f.send(msgUnchoke)
 		f.serve(intact)
 	})
-	p, err := New(Config{Budget: 5 * time.Second, BytesPerSecond: 100_000, Policy: Policy{AllowPrivate: true}})
+	p, err := New(Config{Budget: 5 * time.Second, BytesPerSecond: 200_000, Policy: Policy{AllowPrivate: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := p.Probe(context.Background(), fakeRequest(addr, 0, 1, 2, 3, 4))
-	if len(out.Pieces) != 5 || out.Pieces[0].Verdict != availability.Passed || out.Rate() > 150_000 {
+	if len(out.Results) != 5 || out.Results[0].Verdict != availability.Passed || out.Rate() > 300_000 {
 		t.Errorf("%d bytes a second: %+v", out.Rate(), out)
 	}
 	if p, err = New(Config{Budget: time.Second, BytesPerSecond: 10_000, Policy: Policy{AllowPrivate: true}}); err != nil {
@@ -446,3 +504,22 @@ func TestBandwidthIsShared(t *testing.T) {
 }
 
 func fakeAddr() netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:9") }
+
+// A peer that closes the plain connection and is then gone was there: it is not offline.
+func TestGoneAfterTheFirstConnection(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		conn, err := l.Accept()
+		if l.Close(); err == nil {
+			conn.Close()
+		}
+	}()
+	out := newProber(t, 8*time.Second).Probe(context.Background(), fakeRequest(l.Addr().(*net.TCPAddr).AddrPort(), 3))
+	if out.Unreachable || len(out.Results) != 1 || out.Results[0].Verdict != availability.Inconclusive {
+		t.Errorf("%+v", out)
+	}
+}

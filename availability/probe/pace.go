@@ -19,6 +19,7 @@ type pace struct {
 type target struct {
 	addr netip.AddrPort
 	hash bt.InfoHash
+	from netip.Addr // a client tells two of ours apart by where they come from
 }
 
 type turn struct {

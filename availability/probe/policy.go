@@ -25,12 +25,13 @@ func special() []netip.Prefix {
 		netip.MustParsePrefix("192.0.0.0/24"),
 		netip.MustParsePrefix("198.18.0.0/15"), // benchmarks (RFC 2544)
 		netip.MustParsePrefix("240.0.0.0/4"),
-		netip.MustParsePrefix("::/96"),          // IPv4-compatible; these and the next four …
-		netip.MustParsePrefix("64:ff9b::/96"),   // NAT64 (RFC 6052)
-		netip.MustParsePrefix("64:ff9b:1::/48"), // NAT64, local (RFC 8215)
-		netip.MustParsePrefix("2001::/32"),      // Teredo
-		netip.MustParsePrefix("2002::/16"),      // 6to4: … carry an IPv4 address that may be private
-		netip.MustParsePrefix("fec0::/10"),      // site-local (RFC 3879)
+		netip.MustParsePrefix("::/96"),           // IPv4-compatible; these and the next five …
+		netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-translated (RFC 2765)
+		netip.MustParsePrefix("64:ff9b::/96"),    // NAT64 (RFC 6052)
+		netip.MustParsePrefix("64:ff9b:1::/48"),  // NAT64, local (RFC 8215)
+		netip.MustParsePrefix("2001::/32"),       // Teredo
+		netip.MustParsePrefix("2002::/16"),       // 6to4: … carry an IPv4 address that may be private
+		netip.MustParsePrefix("fec0::/10"),       // site-local (RFC 3879)
 	}
 }
 

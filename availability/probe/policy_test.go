@@ -39,6 +39,7 @@ func TestPolicy(t *testing.T) {
 		{"[2002:a00:1::]:51413", false, true},
 		{"[2001::1]:51413", false, true},
 		{"[::127.0.0.1]:51413", false, true},
+		{"[::ffff:0:127.0.0.1]:51413", false, true},
 	}
 	for _, tt := range tests {
 		a := netip.MustParseAddrPort(tt.addr)
@@ -65,7 +66,7 @@ func TestPolicyAtConnect(t *testing.T) {
 	if out := p.Probe(context.Background(), fakeRequest(addr, 1)); !out.OurSide || out.Unreachable {
 		t.Errorf("%+v", out)
 	}
-	conn, err := p.dial(context.Background(), addr)
+	conn, err := p.dial(context.Background(), netip.Addr{}, addr)
 	if err == nil {
 		conn.Close()
 		t.Fatal("a private address was dialled")

@@ -1,43 +1,54 @@
-// Package probe asks a peer for pieces over the BitTorrent wire, as an ordinary peer would, and
-// says what it saw (ECONOMY §7, CLIENTS "Asking a client for blocks"). It judges nothing: package
-// availability does.
+// Package probe asks a peer for pieces or blocks over the BitTorrent wire, as an ordinary peer
+// would, and says what it saw (ECONOMY §7, CLIENTS "Asking a client for blocks"). It judges nothing:
+// package availability does.
+//
+//   - Probe dials a peer and audits it; Await does the same when the peer dials us, as one does that
+//     cannot be dialled but found us in the peer list of its announce (Run listens for it).
+//   - Leech does what a customer does, to see whether the peer serves customers.
+//   - Sample takes a piece from a leecher, View only hears which pieces one has.
 //
 // It promises: wrong bytes and a peer's own word that it lacks a piece are told apart from
 // everything that may be our fault or a busy peer's; time, bytes, message sizes and connections
-// are bounded whatever the peer sends; only addresses that the policy allows are dialled.
+// are bounded whatever the peer sends; only addresses that the policy allows are dialled, and of
+// those who dial us only the awaited are heard.
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/anacrolix/torrent/mse"
 	"golang.org/x/time/rate"
 
 	"github.com/swarmstake/swarmstake/availability"
-	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
-// Config bounds and places the prober. A zero Budget, Concurrency or BytesPerSecond means the
-// default.
+// Config bounds and places the prober. A zero Budget, LeechBudget, Concurrency or BytesPerSecond
+// means the default.
 type Config struct {
-	LocalAddr      netip.Addr    // where probes come from; the zero value leaves it to the system
-	Budget         time.Duration // longest time for one probe (45 s)
-	Concurrency    int           // probes at once; more wait (16)
-	BytesPerSecond int           // received by all probes together; faster peers are read slower (64 MiB)
+	LocalAddr      netip.Addr     // where probes come from; the zero value leaves it to the system
+	LeechAddr      netip.Addr     // where Leech comes from, so that it is not known as the prober; zero: LocalAddr
+	Listen         netip.AddrPort // where Await's peers are expected; zero: nowhere
+	Budget         time.Duration  // longest time for one probe (45 s)
+	LeechBudget    time.Duration  // … for one download like a leecher's: several rounds of unchoking (2 min)
+	Concurrency    int            // probes at once; more wait (16)
+	BytesPerSecond int            // received by all probes together; faster peers are read slower (64 MiB)
 	Policy         Policy
 }
 
 const (
 	defaultBudget      = 45 * time.Second
+	defaultLeechBudget = 2 * time.Minute // clients unchoke every 10 s, and a stranger by chance every 30 s
 	defaultConcurrency = 16
 	defaultBandwidth   = 64 << 20
+	maxLeeches         = 4 // at once; they take long, and audits do not wait for them
 	dialTimeout        = 10 * time.Second
 	handshakeTimeout   = 15 * time.Second
 	reconnectPause     = 1100 * time.Millisecond // clients drop whoever comes back within a second
@@ -47,77 +58,129 @@ const (
 type Prober struct {
 	cfg       Config
 	slots     chan struct{}
+	leeches   chan struct{}
 	bandwidth *rate.Limiter
 	pace      pace
+	lobby     lobby
 }
 
 // New checks the configuration.
 func New(cfg Config) (*Prober, error) {
-	if cfg.Budget == 0 {
-		cfg.Budget = defaultBudget
+	if cfg.Budget < 0 || cfg.LeechBudget < 0 || cfg.Concurrency < 0 || cfg.BytesPerSecond < 0 {
+		return nil, fmt.Errorf("probe: budget %s, leech budget %s, concurrency %d, bytes per second %d: want none negative", cfg.Budget, cfg.LeechBudget, cfg.Concurrency, cfg.BytesPerSecond)
 	}
-	if cfg.Concurrency == 0 {
-		cfg.Concurrency = defaultConcurrency
-	}
-	if cfg.BytesPerSecond == 0 {
-		cfg.BytesPerSecond = defaultBandwidth
-	}
-	if cfg.Budget < 0 || cfg.Concurrency < 0 || cfg.BytesPerSecond < 0 {
-		return nil, fmt.Errorf("probe: budget %s, concurrency %d, bytes per second %d: want none negative", cfg.Budget, cfg.Concurrency, cfg.BytesPerSecond)
+	cfg.Budget = cmp.Or(cfg.Budget, defaultBudget)
+	cfg.LeechBudget = cmp.Or(cfg.LeechBudget, defaultLeechBudget)
+	cfg.Concurrency = cmp.Or(cfg.Concurrency, defaultConcurrency)
+	cfg.BytesPerSecond = cmp.Or(cfg.BytesPerSecond, defaultBandwidth)
+	if !cfg.LeechAddr.IsValid() {
+		cfg.LeechAddr = cfg.LocalAddr
 	}
 	return &Prober{
 		cfg:       cfg,
 		slots:     make(chan struct{}, cfg.Concurrency),
+		leeches:   make(chan struct{}, maxLeeches),
 		bandwidth: rate.NewLimiter(rate.Limit(cfg.BytesPerSecond), max(readChunk, cfg.BytesPerSecond/10)),
 		pace:      pace{targets: map[target]*turn{}},
+		lobby:     newLobby(),
 	}, nil
 }
 
-// Probe asks for the pieces: over a plain connection first, and encrypted if the peer closes that
-// one during the handshake (CLIENTS). The outcome has a result for each piece asked for.
+// Probe asks for the targets: over a plain connection first, and encrypted if the peer closes that
+// one during the handshake (CLIENTS). The outcome has a result for each target that was not left
+// out for the limits.
 func (p *Prober) Probe(ctx context.Context, r Request) availability.Outcome {
-	out := p.visit(ctx, r, r.check(), (*session).audit)
-	known := map[int]bool{}
-	for _, result := range out.Pieces {
-		known[result.Piece] = true
+	if err := r.check(); err != nil {
+		return ours(err)
 	}
-	for _, i := range r.Pieces {
-		if known[i] {
-			continue
+	var met *session
+	e := p.errand(r)
+	e.talk = func(s *session, end time.Time) error { met = s; return s.audit(end) }
+	return r.answered(p.visit(ctx, e), met)
+}
+
+func ours(err error) availability.Outcome {
+	return availability.Outcome{OurSide: true, Reason: err.Error()}
+}
+
+// answered gives every target a result that has none and was not left out. met is the session in
+// which the talk took place, nil if there was none.
+func (r Request) answered(out availability.Outcome, met *session) availability.Outcome {
+	missed := r.Targets
+	if met != nil {
+		missed = nil
+		for _, x := range met.fetch.open {
+			missed = append(missed, x.targets...)
 		}
-		known[i] = true
-		v := availability.Inconclusive
-		if out.Reason == reasonRefused {
-			v = availability.Offline
+	}
+	v := availability.Inconclusive
+	if out.Reason == reasonRefused {
+		v = availability.Offline
+	}
+	for i, t := range missed {
+		if !slices.Contains(missed[:i], t) {
+			out.Results = append(out.Results, availability.Result{Target: t, Verdict: v, Reason: out.Reason})
 		}
-		out.Pieces = append(out.Pieces, availability.PieceResult{Piece: i, Verdict: v, Reason: out.Reason})
 	}
 	return out
 }
 
-// visit connects to a peer in its turn and has the talk with it that it came for. bad is what is
-// wrong with the request.
-func (p *Prober) visit(ctx context.Context, r Request, bad error, talk talk) availability.Outcome {
-	if err := errors.Join(bad, p.cfg.Policy.Check(r.Addr)); err != nil {
-		return availability.Outcome{OurSide: true, Reason: err.Error()}
+// errand is a visit to a peer: whom, as whom, from where, for how long and how much, and what is
+// talked about.
+type errand struct {
+	req       Request
+	pieces    int // of the torrent
+	as        persona
+	from      netip.Addr
+	budget    time.Duration
+	slots     chan struct{}
+	allowance int64 // bytes that the peer may send
+	talk      talk
+}
+
+// talk is what follows the handshake of a connection, until it has what it wants or the time is over.
+type talk func(s *session, end time.Time) error
+
+// errand is that of an audit.
+func (p *Prober) errand(r Request) errand {
+	return errand{req: r, pieces: r.Torrent.NumPieces(), as: auditor(r.Torrent.HasV2), from: p.cfg.LocalAddr,
+		budget: p.cfg.Budget, slots: p.slots, allowance: r.allowance()}
+}
+
+// enter waits for the peer's turn and a slot; leave gives both back.
+func (p *Prober) enter(ctx context.Context, e errand) (leave func(), err error) {
+	done, err := p.pace.enter(ctx, target{e.req.Addr, e.req.InfoHash, e.from})
+	if err != nil {
+		return nil, err
 	}
-	leave, err := p.pace.enter(ctx, target{r.Addr, r.InfoHash})
+	select {
+	case e.slots <- struct{}{}:
+		return func() { <-e.slots; done() }, nil
+	case <-ctx.Done():
+		done()
+		return nil, ctx.Err()
+	}
+}
+
+// visit connects to a peer in its turn and has the talk with it.
+func (p *Prober) visit(ctx context.Context, e errand) availability.Outcome {
+	if err := p.cfg.Policy.Check(e.req.Addr); err != nil {
+		return ours(err)
+	}
+	leave, err := p.enter(ctx, e)
 	if err != nil {
 		return availability.Outcome{OurSide: true, Reason: reasonQueue}
 	}
 	defer leave()
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return availability.Outcome{OurSide: true, Reason: reasonQueue}
-	}
-	budget, cancel := context.WithTimeout(ctx, p.cfg.Budget)
+	budget, cancel := context.WithTimeout(ctx, e.budget)
 	defer cancel()
 	began := time.Now()
-	out, again := p.attempt(budget, r, talk, false)
+	out, again := p.attempt(budget, e, false)
 	if again && sleep(budget, reconnectPause) == nil {
-		out, _ = p.attempt(budget, r, talk, true)
+		out, _ = p.attempt(budget, e, true)
+		if out.Unreachable { // it was there a second ago
+			out.Unreachable, out.Reason = false, reasonCrypto
+		}
 	}
 	out.Elapsed = time.Since(began)
 	if d, ok := ctx.Deadline(); ctx.Err() != nil || ok && !time.Now().Before(d) { // called off from our side
@@ -129,39 +192,41 @@ func (p *Prober) visit(ctx context.Context, r Request, bad error, talk talk) ava
 const (
 	reasonRefused = "connection refused"
 	reasonQueue   = "the probe was called off"
+	reasonCrypto  = "the peer closes plain connections and does not finish the encrypted handshake"
 )
 
-// talk is what follows the handshake of a connection, until it has what it wants or the time is over.
-type talk func(s *session, end time.Time) error
-
 // attempt makes one connection. again asks for a second, encrypted one.
-func (p *Prober) attempt(ctx context.Context, r Request, talk talk, encrypted bool) (out availability.Outcome, again bool) {
-	conn, err := p.dial(ctx, r.Addr)
+func (p *Prober) attempt(ctx context.Context, e errand, encrypted bool) (out availability.Outcome, again bool) {
+	began := time.Now()
+	conn, err := p.dial(ctx, e.from, e.req.Addr)
 	if err != nil {
 		return dialOutcome(err), false
 	}
+	rtt := time.Since(began)
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	end, _ := ctx.Deadline()
 	conn.SetDeadline(earlier(end, time.Now().Add(handshakeTimeout)))
 	var wire io.ReadWriter = conn
 	if encrypted {
-		wire, _, err = mse.InitiateHandshakeContext(ctx, conn, r.InfoHash[:], nil, mse.AllSupportedCrypto)
+		wire, _, err = mse.InitiateHandshakeContext(ctx, conn, e.req.InfoHash[:], nil, mse.AllSupportedCrypto)
 		if err != nil {
-			return availability.Outcome{Reason: "the peer closes plain connections and does not finish the encrypted handshake"}, false
+			return availability.Outcome{RTT: rtt, Reason: reasonCrypto}, false
 		}
 	}
-	s := newSession(r, wire, &limited{ctx, wire, r.allowance(), p.bandwidth})
-	s.out.Encrypted = encrypted
+	s := newSession(e.req, e.pieces, e.as, wire, &limited{ctx, wire, e.allowance, p.bandwidth})
+	s.out.Encrypted, s.out.RTT = encrypted, rtt
 	if err = s.handshake(); err == nil {
-		s.until = func(t time.Time) { conn.SetDeadline(earlier(end, t)) }
-		err = talk(s, end)
+		err = p.hold(conn, s, e.talk, end)
 	}
-	if err != nil {
-		s.out.Reason = s.why(ctx, err)
-		s.out.OurSide = errors.Is(err, errOurs)
-	}
+	s.end(ctx, err)
 	return s.out, !encrypted && errors.Is(err, errClosed)
+}
+
+// hold has the talk over a connection whose handshake is over.
+func (p *Prober) hold(conn net.Conn, s *session, talk talk, end time.Time) error {
+	s.until = func(t time.Time) { conn.SetDeadline(earlier(end, t)) }
+	return talk(s, end)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -169,80 +234,4 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-func (p *Prober) dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout, Control: func(_, address string, _ syscall.RawConn) error {
-		// Checked again on what is really dialled.
-		a, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return fmt.Errorf("read the dialled address: %w", err)
-		}
-		return p.cfg.Policy.Check(a)
-	}}
-	if p.cfg.LocalAddr.IsValid() && p.cfg.LocalAddr.Is4() == addr.Addr().Is4() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(p.cfg.LocalAddr, 0))
-	}
-	return d.DialContext(ctx, "tcp", addr.String())
-}
-
-// dialOutcome tells a peer that does not answer (refused, or silent) from a fault on our side.
-func dialOutcome(err error) availability.Outcome {
-	var late net.Error
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return availability.Outcome{Unreachable: true, Reason: reasonRefused}
-	case errors.As(err, &late) && late.Timeout(), errors.Is(err, syscall.EHOSTUNREACH):
-		return availability.Outcome{Unreachable: true, Reason: "nobody answered the call"}
-	case errors.Is(err, syscall.ECONNRESET):
-		return availability.Outcome{Reason: errClosed.Error()}
-	case errors.Is(err, errPolicy):
-		return availability.Outcome{OurSide: true, Reason: err.Error()}
-	}
-	return availability.Outcome{OurSide: true, Reason: "we could not dial"}
-}
-
-// Request says whom to ask for what. PieceHash returns the SHA-1 of a v1 piece; Size is what the
-// pieces span.
-type Request struct {
-	Addr        netip.AddrPort
-	InfoHash    bt.InfoHash
-	PieceLength bt.Bytes
-	Size        bt.Bytes
-	NumPieces   int
-	PieceHash   func(i int) [20]byte
-	Pieces      []int
-}
-
-const (
-	maxPieceLength = 64 << 20 // of a request
-	maxPieces      = 1 << 23  // of a torrent
-	slackBytes     = 1 << 20  // what a peer may send beyond the pieces: chatter
-)
-
-// check reports a request that cannot be made.
-func (r Request) check() error {
-	if r.PieceLength <= 0 || r.PieceLength > maxPieceLength || r.Size <= 0 || r.NumPieces <= 0 || r.NumPieces > maxPieces || len(r.Pieces) == 0 || r.PieceHash == nil {
-		return errors.New("nothing that can be asked for")
-	}
-	for _, i := range r.Pieces {
-		if i < 0 || i >= r.NumPieces || r.pieceSize(i) <= 0 {
-			return fmt.Errorf("there is no piece %d", i)
-		}
-	}
-	return nil
-}
-
-func (r Request) pieceSize(i int) int {
-	return int(min(r.PieceLength, r.Size-bt.Bytes(i)*r.PieceLength))
-}
-
-// allowance is how many bytes the peer may send: every piece twice, a bitfield, a have for each
-// piece, and chatter.
-func (r Request) allowance() int64 {
-	allowed := int64(slackBytes + 10*r.NumPieces)
-	for _, i := range r.Pieces {
-		allowed += 2 * int64(r.pieceSize(i))
-	}
-	return allowed
 }

@@ -2,35 +2,42 @@ package probe
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/swarmstake/swarmstake/availability"
-	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/catalog"
 )
 
 const (
-	pipeline     = 32              // blocks asked for at once
-	settleTime   = 2 * time.Second // a bitfield may be completed by haves that follow it
-	peerIDPrefix = "-SP0001-"
+	pipeline    = 32              // blocks asked for at once
+	settleTime  = 2 * time.Second // a bitfield may be completed by haves that follow it
+	maxChokes   = 64              // in one connection; clients choke every ten seconds at most
+	maxTellings = 8               // bitfields and the like; once is right (BEP 3, BEP 6)
+	maxChatter  = 4096            // messages that a peer may send beyond a have for each piece and four for each block
 )
 
 // session is one connection to a peer: what it said, and how far the pieces are.
 type session struct {
 	req   Request
+	as    persona
 	wire  io.Writer
 	raw   io.Reader       // for the handshake
 	in    *reader         // for the messages
 	until func(time.Time) // sets the connection's deadline
 	out   availability.Outcome
 
+	met         bool // the handshake is over
 	fast        bool
+	hashing     bool // it can be asked for hashes
+	overV2      bool // the swarm is a hybrid's, by its v2 hash
 	looking     bool // it came for a view
 	unchoked    bool
 	told        bool      // it said what it has
@@ -40,143 +47,138 @@ type session struct {
 	have        []bool
 	allowedFast map[int]bool
 	fetch       fetch
+	proving     map[catalog.HashRequest][]*part
+	chokes      int
+	tellings    int
+	heard       int // messages
 }
 
-func newSession(r Request, wire io.Writer, in io.Reader) *session {
-	return &session{req: r, wire: wire, raw: in, in: newReader(in), have: make([]bool, r.NumPieces),
-		allowedFast: map[int]bool{}, fetch: newFetch(r)}
+func newSession(r Request, pieces int, as persona, wire io.Writer, in io.Reader) *session {
+	return &session{req: r, as: as, wire: wire, raw: in, in: newReader(in), have: make([]bool, pieces),
+		allowedFast: map[int]bool{}, proving: map[catalog.HashRequest][]*part{}, until: func(time.Time) {}}
 }
 
+// handshake is that of whoever dialled.
 func (s *session) handshake() error {
-	var reserved [8]byte
-	reserved[fastByte] |= fastBit
-	id := newPeerID()
-	b := append([]byte(protocol), reserved[:]...)
-	b = append(append(b, s.req.InfoHash[:]...), id[:]...)
-	if _, err := s.wire.Write(b); err != nil {
+	if _, err := s.wire.Write(s.as.hello(s.req.InfoHash)); err != nil {
 		return errClosed
 	}
-	var theirs [handshakeLen]byte
-	if n, err := io.ReadFull(s.raw, theirs[:]); err != nil {
+	var b [handshakeLen]byte
+	if n, err := io.ReadFull(s.raw, b[:]); err != nil {
 		if n == 0 && closed(err) {
 			return errClosed
 		}
 		return fmt.Errorf("read the handshake: %w", err)
 	}
-	rest := theirs[len(protocol):]
-	switch {
-	case string(theirs[:len(protocol)]) != protocol:
-		return errGarbage
-	case bt.InfoHash(rest[8:28]) != s.req.InfoHash:
-		return errHash
-	}
-	s.fast = rest[fastByte]&fastBit != 0
-	s.out.PeerClient = printable(rest[28:36])
-	if s.fast { // BEP 6 wants one of the three first
-		_, err := s.wire.Write(frame(nil, msgHaveNone))
+	h, err := parseHello(b)
+	if err != nil {
 		return err
 	}
-	return nil
+	return s.meet(h)
 }
 
-// audit is the talk of a probe: it asks for the pieces.
+// meet takes the peer's handshake and begins the talk.
+func (s *session) meet(h theirs) error {
+	// Who knows a hybrid may answer with its v2 hash, if we can do both (BEP 52, upgrade path).
+	v2 := s.as.reserved[flagsByte]&v2Bit != 0
+	if h.hash != s.req.InfoHash && !(v2 && h.hash == s.req.Torrent.TruncatedV2()) {
+		return errHash
+	}
+	s.met = true
+	s.fast = h.reserved[flagsByte]&fastBit != 0
+	overV2 := v2 && h.hash == s.req.Torrent.TruncatedV2()
+	s.hashing = overV2 || v2 && h.reserved[flagsByte]&v2Bit != 0 // libtorrent, dialled, leaves the bit out
+	s.overV2 = overV2 && s.req.Torrent.HasV1
+	s.out.PeerClient = printable(h.peer[:8])
+	var b []byte
+	if s.as.extended != "" && h.reserved[extendedByte]&extendedBit != 0 {
+		b = framed(b, msgExtended, append([]byte{0}, s.as.extended...))
+	}
+	if s.fast { // BEP 6 wants one of the three first, of those of BEP 3
+		b = frame(b, msgHaveNone)
+	}
+	if s.as.port > 0 && h.reserved[flagsByte]&dhtBit != 0 {
+		b = framed(b, msgPort, binary.BigEndian.AppendUint16(nil, s.as.port))
+	}
+	_, err := s.wire.Write(b)
+	return err
+}
+
+// audit is the talk of a probe: it asks for the targets.
 func (s *session) audit(end time.Time) error {
 	if _, err := s.wire.Write(frame(nil, msgInterested)); err != nil {
 		return err
 	}
+	s.fetch = newFetch(s.req, s.hashing)
 	return s.run(end)
 }
 
-// run reads messages until every piece has a result or the time is over. The bytes a peer may
-// send are bounded, and with them the messages.
+// run reads messages until every target has a result or the time is over.
 func (s *session) run(end time.Time) error {
 	for len(s.fetch.open) > 0 {
 		if err := s.ask(); err != nil {
 			return err
 		}
-		settle := end
-		if s.lacks() {
-			settle = s.toldAt.Add(settleTime)
-		}
-		s.until(settle)
-		if err := s.in.wait(); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) && settle.Before(end) {
-				if s.missing(); !s.unchoked {
-					return nil // what it lacks is enough; no need to wait for an unchoke
-				}
-				continue
+		due, act := s.due(end)
+		err := s.listen(due, end)
+		if s.late(err, due, end) {
+			if act(); s.idle() {
+				return nil
 			}
-			return err
+			continue
 		}
-		s.until(end)
-		if err := s.hear(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *session) handle(m message) error {
-	if m.keepAlive {
-		return nil
-	}
-	switch m.id {
-	case msgChoke:
-		s.unchoked = false
-		s.fetch.choked(s.fast, s.allowedFast)
-	case msgUnchoke:
-		s.unchoked = true
-	case msgHaveAll, msgHaveNone:
-		for i := range s.have {
-			s.have[i] = m.id == msgHaveAll
-		}
-		s.told, s.toldNone, s.toldAt = true, m.id == msgHaveNone, time.Now()
-	case msgBitfield:
-		return s.bitfield(m.payload)
-	case msgHave, msgAllowedFast:
-		return s.index(m)
-	case msgPiece:
-		s.block(m.payload)
-	case msgReject:
-		return s.reject(m)
-	}
-	return nil
+// late reports whether an error says no more than that nothing came until due, which was not the end.
+func (s *session) late(err error, due, end time.Time) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) && due.Before(end) && time.Now().Before(end)
 }
 
-func (s *session) index(m message) error {
-	n, err := m.numbers(1)
+// due returns what is to be done, and when, if the peer sends nothing until then.
+func (s *session) due(end time.Time) (at time.Time, act func()) {
+	at = end
+	if s.lacks() {
+		at, act = s.toldAt.Add(settleTime), s.missing
+	}
+	if x, due := s.unproven(); x != nil && due.Before(at) {
+		at, act = due, func() { s.widen(x.in) }
+	}
+	return at, act
+}
+
+// idle reports whether there is nothing left to wait for: what the peer lacks is enough, and who
+// chokes us need not be waited for then.
+func (s *session) idle() bool {
+	lacks := func(r availability.Result) bool { return r.Verdict == availability.Missing }
+	return !s.unchoked && slices.ContainsFunc(s.out.Results, lacks)
+}
+
+// listen takes the next message, if one begins to arrive before due; it may take until end.
+func (s *session) listen(due, end time.Time) error {
+	s.until(due)
+	err := s.in.wait()
+	s.until(end) // also for what is sent next
 	if err != nil {
 		return err
 	}
-	i := int(n[0])
-	switch {
-	case i >= s.req.NumPieces:
-		return fmt.Errorf("%w: piece %d of %d", errGarbage, i, s.req.NumPieces)
-	case m.id == msgAllowedFast:
-		if !s.looking { // who asks for nothing need not remember
-			s.allowedFast[i] = s.fast
-		}
-		return nil
-	}
-	s.have[i] = true
-	s.super = s.super || s.toldNone
-	s.toldAt = time.Now()
-	return nil
+	return s.hear()
 }
 
-func (s *session) bitfield(b []byte) error {
-	if len(b) != (len(s.have)+7)/8 {
-		return fmt.Errorf("%w: a bitfield of %d bytes for %d pieces", errGarbage, len(b), len(s.have))
+// hear takes the next message.
+func (s *session) hear() error {
+	if s.heard++; s.heard > maxChatter+len(s.have)+4*s.fetch.blocks {
+		return errTooMuch
 	}
-	if spare := 8*len(b) - len(s.have); b[len(b)-1]&(1<<spare-1) != 0 { // BEP 3: set to zero
-		return fmt.Errorf("%w: a bitfield with spare bits set", errGarbage)
+	m, err := s.in.next()
+	if err != nil {
+		return err
 	}
-	s.told, s.toldNone, s.toldAt = true, true, time.Now()
-	for i := range s.have {
-		s.have[i] = b[i/8]&(0x80>>(i%8)) != 0
-		s.toldNone = s.toldNone && !s.have[i]
-	}
-	return nil
+	return s.handle(m)
 }
 
 // lacks reports whether the peer itself says that it lacks a piece. Who says nothing has said
@@ -194,18 +196,22 @@ func (s *session) lacks() bool {
 }
 
 func (s *session) missing() {
-	for _, f := range append([]*piece(nil), s.fetch.open...) {
-		if !s.have[f.index] {
-			s.finish(f, availability.PieceResult{Verdict: availability.Missing, Reason: "its bitfield lacks the piece"})
+	for _, p := range slices.Clone(s.fetch.open) {
+		if !s.have[p.index] {
+			s.finish(p, p.targets, availability.Result{Verdict: availability.Missing, Reason: "its bitfield lacks the piece"})
 		}
 	}
 }
 
-// ask requests blocks of the pieces that the peer has and lets us have.
+// ask requests blocks of the pieces that the peer has and lets us have, and the hashes that prove
+// them.
 func (s *session) ask() error {
 	var b []byte
 	for _, q := range s.fetch.next(func(i int) bool { return s.have[i] && (s.unchoked || s.allowedFast[i]) }, s.unchoked) {
 		b = frame(b, msgRequest, q.index, q.begin, q.length)
+		if s.hashing {
+			b = s.wantsProof(b, q)
+		}
 	}
 	if len(b) == 0 {
 		return nil
@@ -214,49 +220,34 @@ func (s *session) ask() error {
 	return err
 }
 
-// reject: a refusal of what was asked for while unchoked is the peer's word that it lacks the
-// piece; of anything else it only means "not now".
-func (s *session) reject(m message) error {
-	n, err := m.numbers(3)
-	if err != nil || !s.fast {
-		return err
+// finish gives targets of a piece their result.
+func (s *session) finish(p *piece, targets []availability.Target, r availability.Result) {
+	r.Whole = p.whole
+	if p.whole && r.Want == nil {
+		r.Want, _ = s.req.Torrent.CheckPiece(p.index, nil)
 	}
-	f, while := s.fetch.rejected(block{n[0], n[1], n[2]})
-	switch {
-	case f == nil:
-	case while && s.unchoked:
-		s.finish(f, availability.PieceResult{Verdict: availability.Missing, Reason: "refused the piece while we were unchoked"})
-	default:
-		delete(s.allowedFast, f.index)
+	done := slices.Clone(targets)
+	for _, t := range done {
+		r.Target = t
+		s.out.Results = append(s.out.Results, r)
 	}
-	return nil
+	if p.drop(done); len(p.targets) == 0 {
+		s.fetch.close(p)
+	}
 }
 
-// block takes a block that was asked for; anything else is thrown away.
-func (s *session) block(p []byte) {
-	f, n := s.fetch.arrived(p)
-	s.out.Bytes += bt.Bytes(n)
-	if f == nil || !f.whole() {
-		return
+// end notes how the talk ended.
+func (s *session) end(ctx context.Context, err error) {
+	if err != nil {
+		s.out.Reason, s.out.OurSide = s.why(ctx, err), errors.Is(err, errOurs)
 	}
-	r := availability.PieceResult{Verdict: availability.Passed, Got: f.sum()}
-	if r.Got != s.req.PieceHash(f.index) {
-		r.Verdict, r.Reason = availability.Corrupt, "the bytes do not have the piece's hash"
-	}
-	s.finish(f, r)
-}
-
-func (s *session) finish(f *piece, r availability.PieceResult) {
-	r.Piece, r.Want = f.index, s.req.PieceHash(f.index)
-	s.out.Pieces = append(s.out.Pieces, r)
-	s.fetch.close(f)
 }
 
 // why puts an error of the wire into words for the evidence.
 func (s *session) why(ctx context.Context, err error) string {
 	over := errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil
 	switch {
-	case over && s.until == nil:
+	case over && !s.met:
 		return "the peer did not answer the handshake"
 	case over && s.looking:
 		return "the peer did not say what it has"
@@ -288,10 +279,4 @@ func printable(b []byte) string {
 		out[i] = c
 	}
 	return string(out)
-}
-
-func newPeerID() (id bt.PeerID) {
-	copy(id[:], peerIDPrefix)
-	rand.Read(id[len(peerIDPrefix):])
-	return id
 }

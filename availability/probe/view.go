@@ -43,14 +43,21 @@ const viewTime = 10 * time.Second
 // says it has and asks for nothing (ECONOMY §3, SECURITY 13).
 func (p *Prober) View(ctx context.Context, r ViewRequest) View {
 	var v View
-	out := p.visit(ctx, Request{Addr: r.Addr, InfoHash: r.InfoHash, NumPieces: r.NumPieces}, r.check(), func(s *session, end time.Time) error {
+	if err := r.check(); err != nil {
+		return View{OurSide: true, Reason: err.Error()}
+	}
+	e := errand{req: Request{Addr: r.Addr, InfoHash: r.InfoHash}, pieces: r.NumPieces, as: auditor(false), from: p.cfg.LocalAddr,
+		budget: p.cfg.Budget, slots: p.slots, allowance: chatter(r.NumPieces)}
+	e.talk = func(s *session, end time.Time) error {
+		s.looking = true
 		err := s.look(end)
 		if err == nil {
 			v.Seen = true
 			v.Pieces, v.Bytes = s.has(r.PieceSize)
 		}
 		return err
-	})
+	}
+	out := p.visit(ctx, e)
 	if out.OurSide { // called off, perhaps while it spoke
 		v = View{}
 	}
@@ -67,22 +74,16 @@ func (r ViewRequest) check() error {
 	return nil
 }
 
-// look is the talk of a view. It ends when the peer has said what it has and then nothing about it
+// look hears what the peer has. It ends when it has said what it has and then nothing about it
 // for settleTime, when it closes after that, or when viewTime is over.
 func (s *session) look(end time.Time) error {
-	s.looking = true
 	end = earlier(end, time.Now().Add(viewTime))
 	for {
 		settle := end
 		if !s.toldAt.IsZero() {
 			settle = earlier(end, s.toldAt.Add(settleTime))
 		}
-		s.until(settle)
-		err := s.in.wait()
-		if err == nil {
-			s.until(end)
-			err = s.hear()
-		}
+		err := s.listen(settle, end)
 		if err == nil {
 			continue
 		}
@@ -92,15 +93,6 @@ func (s *session) look(end time.Time) error {
 		}
 		return err
 	}
-}
-
-// hear takes the next message.
-func (s *session) hear() error {
-	m, err := s.in.next()
-	if err != nil {
-		return err
-	}
-	return s.handle(m)
 }
 
 // has counts the pieces that the peer said it has, and their bytes.

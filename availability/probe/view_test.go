@@ -8,9 +8,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -243,9 +240,9 @@ func TestViewCalledOff(t *testing.T) {
 
 // look feeds a session what a peer sends after its handshake.
 func look(sent []byte, pieces int, fast bool) (*session, error) {
-	r := Request{InfoHash: fakeHash, NumPieces: pieces}
-	s := newSession(r, io.Discard, &limited{context.Background(), bytes.NewReader(sent), r.allowance(), rate.NewLimiter(rate.Inf, 0)})
-	s.fast, s.until = fast, func(time.Time) {}
+	r := Request{InfoHash: fakeHash}
+	s := newSession(r, pieces, auditor(false), io.Discard, &limited{context.Background(), bytes.NewReader(sent), chatter(pieces), rate.NewLimiter(rate.Inf, 0)})
+	s.fast, s.looking = fast, true
 	return s, s.look(time.Now().Add(time.Hour))
 }
 
@@ -325,45 +322,4 @@ func FuzzLook(f *testing.F) {
 			t.Fatalf("%d bytes kept for %d sent", cap(s.in.buf), len(sent))
 		}
 	})
-}
-
-// TestViewOfRealLeechers looks at clients that have a part of a torrent and nobody to ask for the
-// rest: what is seen is what they tell their tracker that they have.
-func TestViewOfRealLeechers(t *testing.T) {
-	t.Parallel()
-	for _, client := range []struct {
-		name, program string
-		start         func(t *testing.T, s seed, addr netip.AddrPort) *exec.Cmd
-	}{
-		{"aria2", "aria2c", aria2},
-		{"aria2 that requires encryption", "aria2c", aria2Encrypted},
-		{"transmission", "transmission-daemon", transmission},
-	} {
-		t.Run(client.name, func(t *testing.T) {
-			needs(t, client.program)
-			t.Parallel()
-			const lacks = 9 // pieces in the middle; the last one is short, and there
-			s := newSeed(t)
-			path := filepath.Join(s.dir, realName)
-			data, err := os.ReadFile(path)
-			must(t, err)
-			clear(data[8*realPieceLength : (8+lacks)*realPieceLength])
-			must(t, os.WriteFile(path, data, 0o600))
-			addr := freeAddr(t)
-			run(t, client.start(t, s, addr))
-			const missing = lacks * realPieceLength
-			waitFor(t, "the client announced what it lacks", func() bool { return s.left.Load() == missing && answers(addr) })
-			time.Sleep(2 * reconnectPause) // clients drop whoever was just there
-
-			v := newProber(t, 45*time.Second).View(context.Background(), ViewRequest{Addr: addr, InfoHash: s.hash, NumPieces: realPieces,
-				PieceSize: func(i int) bt.Bytes { return min(realPieceLength, realSize-bt.Bytes(i)*realPieceLength) }})
-			if !v.Seen || v.Pieces != realPieces-lacks || v.Bytes != realSize-missing {
-				t.Errorf("%+v, want %d pieces of %d bytes", v, realPieces-lacks, realSize-missing)
-			}
-			if want := client.name == "aria2 that requires encryption"; v.Encrypted != want {
-				t.Errorf("encrypted: %v, want %v", v.Encrypted, want)
-			}
-			t.Logf("%s: seen in %s", v.PeerClient, v.Elapsed.Round(time.Millisecond))
-		})
-	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
-// Messages of BEP 3 and BEP 6 that matter here.
+// Messages of BEP 3, 5, 6, 10 and 52 that matter here.
 const (
 	msgChoke       = 0
 	msgUnchoke     = 1
@@ -22,20 +22,31 @@ const (
 	msgBitfield    = 5
 	msgRequest     = 6
 	msgPiece       = 7
+	msgPort        = 9
 	msgHaveAll     = 14
 	msgHaveNone    = 15
 	msgReject      = 16
 	msgAllowedFast = 17
+	msgExtended    = 20
+	msgHashRequest = 21
+	msgHashes      = 22
+	msgHashReject  = 23
 )
 
 const (
 	protocol     = "\x13BitTorrent protocol"
 	handshakeLen = len(protocol) + 8 + 20 + 20
-	fastByte     = 7    // reserved byte …
-	fastBit      = 0x04 // … and bit of the fast extension (BEP 6)
+	flagsByte    = 7    // the reserved byte with …
+	dhtBit       = 0x01 // … a DHT node (BEP 5), …
+	fastBit      = 0x04 // … the fast extension (BEP 6) …
+	v2Bit        = 0x10 // … and hashes of blocks (BEP 52)
+	extendedByte = 5    // the reserved byte with …
+	extendedBit  = 0x10 // … the extension protocol (BEP 10)
 
 	maxMessage      = 1 << 20          // bytes of any message: a bitfield of 2^23 pieces
 	maxPieceMessage = bt.BlockSize + 9 // id, index, begin, one block
+	maxHashes       = 2 + 32           // a pair of blocks, and what leads from there to a root
+	maxHashMessage  = 1 + hashHead + 32*maxHashes
 	readChunk       = 32 << 10
 )
 
@@ -106,8 +117,8 @@ func (r *reader) next() (message, error) {
 	if err != nil {
 		return message{}, err
 	}
-	if id == msgPiece && n > maxPieceMessage {
-		return message{}, fmt.Errorf("%w: a piece message of %d bytes", errGarbage, n)
+	if id == msgPiece && n > maxPieceMessage || id == msgHashes && n > maxHashMessage {
+		return message{}, fmt.Errorf("%w: message %d of %d bytes", errGarbage, id, n)
 	}
 	r.buf = r.buf[:0]
 	for size := int(n) - 1; len(r.buf) < size; {
@@ -140,4 +151,10 @@ func frame(b []byte, id byte, numbers ...uint32) []byte {
 		b = binary.BigEndian.AppendUint32(b, n)
 	}
 	return b
+}
+
+// framed appends a message of an id and a payload.
+func framed(b []byte, id byte, payload []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(1+len(payload)))
+	return append(append(b, id), payload...)
 }
