@@ -88,8 +88,8 @@ func (w *world) leech(m *member) {
 			if p.online {
 				w.stop(p)
 			}
-			p.t.leave(p)
-			m.peers, m.next = nil, w.step+m.r.between(6*stepsPerEpoch, 30*stepsPerEpoch)
+			w.leave(p)
+			m.peers, m.next = nil, w.step+m.r.Between(6*stepsPerEpoch, 30*stepsPerEpoch)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (w *world) leech(m *member) {
 func (w *world) vanish(m *member) {
 	for _, p := range m.peers {
 		p.online = false
-		p.t.leave(p)
+		w.leave(p)
 	}
 	m.peers = nil
 }
@@ -119,7 +119,7 @@ func (w *world) begin(p *peer) {
 
 // stop ends a session with an announce that says so; it is lost as often as any other.
 func (w *world) stop(p *peer) {
-	if !p.m.r.chance(w.LostPPM) {
+	if !p.m.r.Chance(w.LostPPM) {
 		w.hear(p)
 	}
 	p.online = false
@@ -130,12 +130,12 @@ func (w *world) crash(p *peer) {
 	switch {
 	case p.back > 0 && w.step >= p.back:
 		w.begin(p)
-	case p.online && p.m.r.chance(w.CrashesPPM/stepsPerDay):
-		p.online, p.back = false, w.step+p.m.r.between(1, 2*stepsPerEpoch)
+	case p.online && p.m.r.Chance(w.CrashesPPM/stepsPerDay):
+		p.online, p.back = false, w.step+p.m.r.Between(1, 2*stepsPerEpoch)
 	}
 }
 
 // complete is the end of a download: it is announced, and the client seeds for some hours.
 func (w *world) complete(p *peer) {
-	p.due, p.leaves = w.step, w.step+p.m.r.between(1, 6*stepsPerEpoch)
+	p.due, p.leaves = w.step, w.step+p.m.r.Between(1, 6*stepsPerEpoch)
 }

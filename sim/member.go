@@ -3,6 +3,7 @@ package sim
 import (
 	"net/netip"
 
+	"github.com/swarmstake/swarmstake/sim/random"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker/bt"
@@ -15,7 +16,7 @@ type member struct {
 	id      bt.MemberID
 	role    Role
 	network netip.Prefix
-	r       *random
+	r       *random.Source
 
 	up, down  bt.Bytes // what its line carries in a step
 	reachable bool     // audits can dial it
@@ -89,19 +90,10 @@ const wealth = 1_000_000 * tokens.Unit
 // join adds a member in a network of its own, with nothing to seed.
 func (w *world) join(role Role, label int) *member {
 	m := &member{id: bt.MemberID(len(w.members) + 1), role: role, tally: Tally{Members: 1}}
-	m.r = stream(w.Seed, uint64(label), hash(string(role)))
+	m.r = random.New(w.Seed, uint64(label), random.Label(string(role)))
 	m.network = netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(20 + m.id>>16), byte(m.id >> 8), byte(m.id), 0}), 24)
 	m.q = settle.Quality(w.Rules.Settle, 0, 0)
 	w.members = append(w.members, m)
 	w.post(tokens.Issuance, tokens.Available(m.id), wealth, tokens.CodeGrant)
 	return m
-}
-
-// hash is FNV-1a, to name streams.
-func hash(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for _, c := range []byte(s) {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
-	return h
 }

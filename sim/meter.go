@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/settle"
@@ -56,7 +57,7 @@ func (w *world) announces(t *torrent) {
 			continue
 		}
 		p.due = w.step + announceSteps
-		if !p.m.r.chance(w.LostPPM) {
+		if !p.m.r.Chance(w.LostPPM) {
 			w.hear(p)
 		}
 	}
@@ -84,12 +85,15 @@ func (w *world) hear(p *peer) {
 
 // note is how the tracker learns of a claim to have the torrent.
 func (w *world) note(p *peer) {
-	if p.left > 0 {
-		return
-	}
-	p.claim.SeenMs = w.now().UnixMilli()
-	if p.claim.ID == 0 {
+	switch {
+	case p.left > 0:
+	case p.claim.ID == 0:
 		w.enterClaim(p)
+	default:
+		if p.claim.State == availability.Lapsed {
+			p.claim = p.claim.Enter(w.now())
+		}
+		w.put(p.claim.Hear(w.now().UnixMilli(), p.claim.Addr, p.claim.PeerID))
 	}
 }
 

@@ -3,6 +3,8 @@ package sim
 import (
 	"time"
 
+	"github.com/swarmstake/swarmstake/availability"
+	"github.com/swarmstake/swarmstake/sim/random"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
@@ -10,13 +12,14 @@ import (
 const seconds = bt.Bytes(Step / time.Second) // of a step
 
 func newWorld(s Scenario) *world {
-	w := &world{Scenario: s, ledger: tokens.NewLedger(), settled: -1}
+	w := &world{Scenario: s, ledger: tokens.NewLedger(), settled: -1,
+		claimants: map[int64]*peer{}, book: availability.NewBook()}
 	smallest, largest := 10, 40
 	if w.Uneven {
 		smallest, largest = 2, 12
 	}
 	for i := range w.Torrents {
-		size := stream(w.Seed, uint64(i), hash("torrent")).between(smallest, largest)
+		size := random.New(w.Seed, uint64(i), random.Label("torrent")).Between(smallest, largest)
 		w.torrents = append(w.torrents, newTorrent(i+1, bt.Bytes(size)*bt.GiB, w.Rules.Surge))
 	}
 	for i, over := range append(make([]int, w.Seeders), w.Overclaims...) {
@@ -39,11 +42,11 @@ func (w *world) addSeeder(i, over int) *member {
 	if over > 0 {
 		m.role, m.over = Overclaimer, over
 	}
-	m.up = mib * bt.Bytes(m.r.between(160, 240)) / 100 * seconds
+	m.up = mib * bt.Bytes(m.r.Between(160, 240)) / 100 * seconds
 	if w.Uneven {
-		m.up = []bt.Bytes{mib / 2, mib, mib, 2 * mib, 2 * mib, 4 * mib, 8 * mib}[m.r.below(7)] * seconds
+		m.up = []bt.Bytes{mib / 2, mib, mib, 2 * mib, 2 * mib, 4 * mib, 8 * mib}[m.r.Below(7)] * seconds
 	}
-	m.asleep, m.bedtime = []int{0, 0, 8}[m.r.below(3)], m.r.below(24)
+	m.asleep, m.bedtime = []int{0, 0, 8}[m.r.Below(3)], m.r.Below(24)
 	m.until = w.Days * stepsPerDay
 	m.seeds = w.someOf(m)
 	return m
@@ -51,23 +54,23 @@ func (w *world) addSeeder(i, over int) *member {
 
 func (w *world) addLeecher(i int) {
 	m := w.join(Leecher, i)
-	m.down = []bt.Bytes{mib / 4, mib / 2, mib, 2 * mib}[m.r.below(4)] * seconds
+	m.down = []bt.Bytes{mib / 4, mib / 2, mib, 2 * mib}[m.r.Below(4)] * seconds
 	if w.Uneven {
-		m.up, m.down = []bt.Bytes{0, mib / 8, mib / 4, mib / 2}[m.r.below(4)]*seconds, 4*m.down
+		m.up, m.down = []bt.Bytes{0, mib / 8, mib / 4, mib / 2}[m.r.Below(4)]*seconds, 4*m.down
 	}
-	m.reachable = m.r.below(20) > 0
+	m.reachable = m.r.Below(20) > 0
 	if i*100 < w.OverReport*w.Leechers {
 		m.over = 5
 	}
-	m.next = m.r.below(stepsPerDay)
-	for _, t := range m.r.shuffled(w.Torrents) {
+	m.next = m.r.Below(stepsPerDay)
+	for _, t := range m.r.Shuffled(w.Torrents) {
 		m.queue = append(m.queue, w.torrents[t])
 	}
 }
 
 // someOf draws the torrents that a member seeds.
 func (w *world) someOf(m *member) (out []*torrent) {
-	for _, t := range m.r.shuffled(w.Torrents)[:w.SeedsOf] {
+	for _, t := range m.r.Shuffled(w.Torrents)[:w.SeedsOf] {
 		out = append(out, w.torrents[t])
 	}
 	return out

@@ -33,7 +33,7 @@ const (
 	stepsPerEpoch = int(time.Hour / Step)
 	stepsPerDay   = 24 * stepsPerEpoch
 	announceSteps = int(30 * time.Minute / Step)
-	auditSteps    = int(15 * time.Minute / Step)
+	auditSteps    = int(10 * time.Minute / Step)
 	settleDelay   = int(45 * time.Minute / Step) // after an epoch's end (ECONOMY §5)
 	openEpochs    = 2                            // settlements after its own for which an epoch's claims stay open
 )
@@ -70,6 +70,9 @@ type world struct {
 	ledger    *tokens.Ledger
 	posts     int64 // transfers so far
 	claims    int64 // claims to seed that were entered so far
+	claimants map[int64]*peer
+	book      *availability.Book
+	draws     *availability.Draws
 	settled   int   // the last epoch that is; -1: none
 	days      []day // honesty of the days that are over
 	held      []held

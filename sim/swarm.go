@@ -49,7 +49,7 @@ func (t *torrent) introduce(p *peer) {
 	}
 	first := 0
 	if len(t.peers) > bt.MaxNumWant {
-		first = p.m.r.below(len(t.peers))
+		first = p.m.r.Below(len(t.peers))
 	}
 	for k := range min(len(t.peers), bt.MaxNumWant) {
 		if other := t.peers[(first+k)%len(t.peers)]; other.online && other.m != p.m {
@@ -58,10 +58,15 @@ func (t *torrent) introduce(p *peer) {
 	}
 }
 
-func (t *torrent) leave(p *peer) {
-	for i, other := range t.peers {
+// leave takes a client away for good, and what it claims.
+func (w *world) leave(p *peer) {
+	if p.claim.ID != 0 {
+		w.book.Remove(p.claim.ID)
+		delete(w.claimants, p.claim.ID)
+	}
+	for i, other := range p.t.peers {
 		if other == p {
-			t.peers = append(t.peers[:i:i], t.peers[i+1:]...)
+			p.t.peers = append(p.t.peers[:i:i], p.t.peers[i+1:]...)
 			return
 		}
 	}
@@ -135,7 +140,7 @@ func (p *peer) take(b bt.Bytes) {
 // choose draws up to slots takers that the client met.
 func (p *peer) choose() (chosen []*peer) {
 	for range 3 * slots {
-		q := p.t.takers[p.m.r.below(len(p.t.takers))]
+		q := p.t.takers[p.m.r.Below(len(p.t.takers))]
 		if len(chosen) < slots && q.m != p.m && q.room > 0 && !slices.Contains(chosen, q) && p.t.introduced(p.m.id, q.m.id) {
 			chosen = append(chosen, q)
 		}
