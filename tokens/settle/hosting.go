@@ -21,6 +21,7 @@ type Host struct {
 	Bytes         bt.Bytes    // of the torrent that are hosted; at most 2^53
 	ProvenSeconds int64       // of the epoch; at most MaxProvenSeconds
 	ScorePPM      int64       // 0 to 1,000,000
+	GeoPPM        int64       // the bonus for distance, up to MaxGeoPPM; 0 counts as 1,000,000, no bonus
 	Network       netip.Prefix
 	Approved      bool // a moderator approved the torrent
 }
@@ -46,10 +47,11 @@ type HostingLine struct {
 	Member           bt.MemberID
 	Node             bt.NodeID
 	Torrent          bt.TorrentID
+	GeoPPM           int64 // as the host's
 	Gross, Held, Net tokens.Amount
 }
 
-// Hosting shares the pool by proven work, bytes·seconds·scarcity·score (ECONOMY §6). Lines are
+// Hosting shares the pool by proven work, bytes·seconds·scarcity·score·geo (ECONOMY §6). Lines are
 // ordered by member, node and torrent; those of nothing are left out; what the guards cut off stays
 // in the pool, so the lines sum to at most Pool.
 //
@@ -75,7 +77,7 @@ func Hosting(in HostingInput) ([]HostingLine, error) {
 	for i, h := range in.Hosts {
 		sum += pay[i]
 		if pay[i] > 0 {
-			lines = append(lines, HostingLine{h.Member, h.Node, h.Torrent, pay[i], held[i], pay[i] - held[i]})
+			lines = append(lines, HostingLine{h.Member, h.Node, h.Torrent, h.GeoPPM, pay[i], held[i], pay[i] - held[i]})
 		}
 	}
 	if sum > in.Pool {
@@ -102,7 +104,7 @@ func (in HostingInput) checked() (HostingInput, error) {
 	for i := range in.Hosts {
 		h := &in.Hosts[i]
 		if h.Bytes < 0 || h.Bytes > bt.MaxCounter || h.ProvenSeconds < 0 || h.ProvenSeconds > MaxProvenSeconds ||
-			h.ScorePPM < 0 || h.ScorePPM > ppm || i > 0 && compareHosts(in.Hosts[i-1], *h) == 0 {
+			h.ScorePPM < 0 || h.ScorePPM > ppm || h.GeoPPM < 0 || h.GeoPPM > MaxGeoPPM || i > 0 && compareHosts(in.Hosts[i-1], *h) == 0 {
 			return in, fmt.Errorf("%w: host %+v", ErrInput, *h)
 		}
 		h.Network = network(h.Network)
@@ -157,10 +159,14 @@ func (p Pledge) sum() tokens.Amount { return p.Collateral + p.Retained }
 
 func (h Host) works() bool { return h.Approved && h.Bytes > 0 && h.ProvenSeconds > 0 && h.ScorePPM > 0 }
 
-// work returns bytes·seconds·score in audit blocks, begun ones counted: at most 2^59.
+// work returns bytes·seconds·score·geo in audit blocks, begun ones counted: at most 2^60.
 func (h Host) work(b bt.Bytes) int64 {
 	blocks := (int64(b) + bt.BlockSize - 1) / bt.BlockSize
-	return tokens.MulDivUp(blocks*h.ProvenSeconds, h.ScorePPM, ppm)
+	geo := h.GeoPPM
+	if geo == 0 {
+		geo = ppm
+	}
+	return tokens.MulDivUp(blocks*h.ProvenSeconds, h.ScorePPM*geo, ppm*ppm)
 }
 
 // weights returns the weight of each host's covered bytes, and after all of them that of its free
@@ -246,7 +252,7 @@ func (in HostingInput) limitRate(pay []tokens.Amount, weights []int64) {
 		var most tokens.Amount
 		rest := int64(0)
 		for _, i := range of {
-			part, left := in.worth(weights[i] + weights[n+i]) // at most 2^60
+			part, left := in.worth(weights[i] + weights[n+i]) // at most 2^61
 			rest += left
 			most = min(in.Pool, most+part+tokens.Amount(rest/gibHour))
 			rest %= gibHour

@@ -23,7 +23,10 @@ func TestHostingRate(t *testing.T) {
 		{"no limit", func(*settle.Host) {}, 0, pool},
 		{"a token", func(*settle.Host) {}, tokens.Unit, tokens.Unit},
 		{"beyond the pool", func(*settle.Host) {}, 1_000_000 * tokens.Unit, pool},
-		{"the largest", func(h *settle.Host) { h.Bytes = bt.MaxCounter }, 1<<63 - 1, pool},
+		{"the largest", func(h *settle.Host) {
+			h.Bytes, h.ProvenSeconds, h.GeoPPM = bt.MaxCounter, settle.MaxProvenSeconds, settle.MaxGeoPPM
+		}, 1<<63 - 1, pool},
+		{"far away", func(h *settle.Host) { h.GeoPPM = 1_150_000 }, tokens.Unit, 1_150_000},
 		{"twice the time", func(h *settle.Host) { h.ProvenSeconds = 7200 }, tokens.Unit, 2 * tokens.Unit},
 		{"half the score", func(h *settle.Host) { h.ScorePPM = 500_000 }, tokens.Unit, tokens.Unit / 2},
 		{"a third of a micro-token", func(h *settle.Host) { h.ProvenSeconds = 1200 }, 1, 0},

@@ -66,6 +66,11 @@ func TestHostingSharesByWork(t *testing.T) {
 		{"three times the bytes", func(a, _ *settle.Host) { a.Bytes = 3 * bt.GiB }, [2]tokens.Amount{750, 250}},
 		{"a quarter of the time", func(_, b *settle.Host) { b.ProvenSeconds = 900 }, [2]tokens.Amount{800, 200}},
 		{"a quarter of the score", func(_, b *settle.Host) { b.ScorePPM = 250_000 }, [2]tokens.Amount{800, 200}},
+		{"half as much for distance", func(a, _ *settle.Host) { a.GeoPPM = 1_500_000 }, [2]tokens.Amount{600, 400}},
+		{"no bonus, said in two ways", func(a, _ *settle.Host) { a.GeoPPM = 1_000_000 }, [2]tokens.Amount{500, 500}},
+		{"distance between proxies of one network", func(a, b *settle.Host) {
+			b.Torrent, b.Network, b.GeoPPM = a.Torrent, a.Network, 1_500_000
+		}, [2]tokens.Amount{400, 600}},
 		{"not proven", func(_, b *settle.Host) { b.ProvenSeconds = 0 }, [2]tokens.Amount{1000, 0}},
 		{"not approved", func(_, b *settle.Host) { b.Approved = false }, [2]tokens.Amount{1000, 0}},
 		{"one torrent, one network", func(a, b *settle.Host) {
@@ -194,6 +199,8 @@ func TestHostingRefusesNonsense(t *testing.T) {
 		"too many bytes":      func(in *settle.HostingInput) { in.Hosts[0].Bytes = 1<<53 + 1 },
 		"negative time":       func(in *settle.HostingInput) { in.Hosts[0].ProvenSeconds = -1 },
 		"score beyond 1":      func(in *settle.HostingInput) { in.Hosts[0].ScorePPM = 1_000_001 },
+		"too far away":        func(in *settle.HostingInput) { in.Hosts[0].GeoPPM = settle.MaxGeoPPM + 1 },
+		"nearer than here":    func(in *settle.HostingInput) { in.Hosts[0].GeoPPM = -1 },
 		"twice":               func(in *settle.HostingInput) { in.Hosts = append(in.Hosts, in.Hosts[0]) },
 		"negative collateral": func(in *settle.HostingInput) { in.Nodes[1] = settle.Pledge{Retained: -1} },
 	} {
@@ -220,6 +227,7 @@ func drawHosting(t *rapid.T) settle.HostingInput {
 		h.Bytes = bt.Bytes(rapid.Int64Range(0, 1<<rapid.IntRange(0, 53).Draw(t, "size")).Draw(t, "bytes"))
 		h.ProvenSeconds = rapid.Int64Range(0, settle.MaxProvenSeconds).Draw(t, "seconds")
 		h.ScorePPM = rapid.Int64Range(0, 1_000_000).Draw(t, "score")
+		h.GeoPPM = rapid.SampledFrom([]int64{0, 1_000_000, 1_150_000, settle.MaxGeoPPM}).Draw(t, "geo")
 		h.Network = hour(rapid.IntRange(0, 9).Draw(t, "net")).Network
 		h.Approved = rapid.IntRange(0, 5).Draw(t, "approved") > 0
 		if key := fmt.Sprint(h.Member, h.Node, h.Torrent); !seen[key] {

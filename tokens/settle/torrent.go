@@ -32,7 +32,8 @@ type Download struct {
 type Claim struct {
 	Member bt.MemberID
 	Bytes  bt.Bytes
-	// Standing: eligible, with a standing proof for the torrent and not frozen (ECONOMY §5, §7).
+	// Standing: eligible, with a standing proof for the torrent, or as Leeching says, and not frozen
+	// (ECONOMY §5, §7).
 	Standing bool
 	// HonestyPPM is q as of the day before (Quality); at 0 the claim earns nothing.
 	HonestyPPM int64

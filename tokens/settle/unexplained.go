@@ -10,7 +10,7 @@ import (
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
-// OpenClaim is what an uploader with a standing proof claims of a torrent in an epoch and was
+// OpenClaim is what an eligible uploader (see Claim.Standing) claims of a torrent in an epoch and was
 // never awarded.
 type OpenClaim struct {
 	Member     bt.MemberID
