@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/rail"
 	"github.com/swarmstake/swarmstake/tokens/sale"
@@ -73,7 +74,7 @@ func newBank(t *testing.T) *bank {
 	_, b.codes, err = b.AddVouchers(t.Context(), 0, NewVouchers{Label: "bank", Amount: tokens.Unit, Count: 40})
 	b.must(err)
 	b.claim(3, 0, 1)
-	b.must(b.AccrueProven(t.Context(), b.rules.Availability, b.epoch, time.Minute))
+	b.accrue(b.epoch)
 	b.must(b.r.QueryRow("SELECT max(seq) FROM transfers").Scan(&b.since))
 	return b
 }
@@ -304,7 +305,7 @@ func (b *bank) housekeep(rng *rand.Rand) {
 		return
 	}
 	b.meter.Lock()
-	e, err := b.NextEpoch(ctx, [32]byte{3})
+	e, err := b.NextEpoch(ctx, availability.DefaultParams(), [32]byte{3})
 	b.epoch = max(b.epoch, e.Number)
 	b.meter.Unlock()
 	epochs, err2 := b.Unsettled(ctx)

@@ -39,7 +39,7 @@ func benchStore(b *testing.B) (*Store, *atomic.Int64) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { s.Close() })
-	if _, err := s.NextEpoch(b.Context(), [32]byte{1}); err != nil {
+	if _, err := s.NextEpoch(b.Context(), availability.DefaultParams(), [32]byte{1}); err != nil {
 		b.Fatal(err)
 	}
 	benchExec(b, s, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
@@ -83,7 +83,7 @@ func benchUse(b *testing.B, s *Store, epochs *atomic.Int64, epoch int64) Epoch {
 		b.Fatal(err)
 	}
 	epochs.Add(1)
-	if _, err := s.NextEpoch(b.Context(), [32]byte{byte(epoch)}); err != nil {
+	if _, err := s.NextEpoch(b.Context(), availability.DefaultParams(), [32]byte{byte(epoch)}); err != nil {
 		b.Fatal(err)
 	}
 	last, err := s.Epochs(b.Context(), 2)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/tokens"
 )
 
@@ -77,7 +78,7 @@ func TestCorrectRefuses(t *testing.T) {
 	s := open(t, dir, Options{})
 	addMember(t, s, 1, 100, 0)
 	ok := Correction{Asset: tokens.Token, From: tokens.Available(1), To: tokens.Treasury, Amount: 1, Reason: "r"}
-	epoch, err := s.NextEpoch(t.Context(), [32]byte{1})
+	epoch, err := s.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}

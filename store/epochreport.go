@@ -61,6 +61,7 @@ type HostingLine struct {
 	Node   bt.NodeID     `json:"node"` // 0: a standard client
 	Gross  tokens.Amount `json:"gross_utok"`
 	Held   tokens.Amount `json:"held_utok"`
+	GeoPPM int64         `json:"geo_ppm,omitempty"` // the bonus for distance that it was computed with; absent: none
 }
 
 // MaxReportTorrents bounds a page of EpochTorrents.
@@ -165,7 +166,7 @@ func (r *reader) torrentReport(n int64, torrent bt.TorrentID) (t TorrentReport, 
 		return t, err
 	}
 	t.Hosting, err = scan(r.ctx, r.Tx, func(r *sql.Rows) (l HostingLine, err error) {
-		return l, r.Scan(&l.Member, &l.Node, &l.Gross, &l.Held)
-	}, "SELECT member, node, gross_utok, held_utok FROM hosting WHERE epoch = ? AND torrent = ? ORDER BY member, node", n, torrent)
+		return l, r.Scan(&l.Member, &l.Node, &l.Gross, &l.Held, &l.GeoPPM)
+	}, "SELECT member, node, gross_utok, held_utok, geo_ppm FROM hosting WHERE epoch = ? AND torrent = ? ORDER BY member, node", n, torrent)
 	return t, err
 }

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
-	"strconv"
-	"time"
+
+	"github.com/swarmstake/swarmstake/availability"
 )
 
 // Epoch is a span of time that is settled as a whole. Times in unix ms, 0: not yet.
@@ -41,9 +43,10 @@ func readEpoch(r *sql.Rows) (e Epoch, err error) {
 	return e, err
 }
 
-// NextEpoch ends the current epoch, if there is one, and begins the next with the given seed.
-// Numbers grow by one, whatever the clock says.
-func (s *Store) NextEpoch(ctx context.Context, seed [32]byte) (Epoch, error) {
+// NextEpoch ends the current epoch, if there is one, and begins the next with the seed that was
+// committed to when the current one began; it commits to next as the seed of the epoch after, and
+// freezes what is drawn from (SECURITY 12). Numbers grow by one, whatever the clock says.
+func (s *Store) NextEpoch(ctx context.Context, p availability.Params, next [32]byte) (Epoch, error) {
 	var e Epoch
 	err := s.write(ctx, func(t *tx) error {
 		var last, start int64
@@ -54,31 +57,66 @@ func (s *Store) NextEpoch(ctx context.Context, seed [32]byte) (Epoch, error) {
 		if err := t.exec("UPDATE epochs SET end_ms = ? WHERE number = ? AND end_ms = 0", at, last); err != nil {
 			return fmt.Errorf("end epoch %d: %w", last, err)
 		}
+		seed, err := t.committed(last+1, next)
+		if err != nil {
+			return err
+		}
 		e = Epoch{Number: last + 1, StartMs: at, Seed: seed}
-		_, err := t.insert("INSERT INTO epochs (number, start_ms, seed) VALUES (?, ?, ?)", e.Number, e.StartMs, seed[:])
-		return err
+		if _, err := t.insert("INSERT INTO epochs (number, start_ms, seed) VALUES (?, ?, ?)", e.Number, e.StartMs, seed[:]); err != nil {
+			return fmt.Errorf("begin epoch %d: %w", e.Number, err)
+		}
+		if err := t.commitTo(e.Number+1, next); err != nil {
+			return err
+		}
+		return t.freeze(p, e.Number)
 	})
 	return e, err
 }
 
-const factAlive = "alive_ms" // when the server last said that it runs
-
-// MarkAlive notes that the server runs, and returns when it had last said so (0: never).
-func (s *Store) MarkAlive(ctx context.Context) (lastMs int64, err error) {
-	err = s.write(ctx, func(t *tx) error {
-		if lastMs, err = t.factInt(factAlive); err != nil {
-			return err
-		}
-		return t.setFact(factAlive, strconv.FormatInt(t.nowMs(), 10))
-	})
-	return lastMs, err
+// committed returns the seed that was committed to for an epoch. The first epoch of all has none yet:
+// it gets one that follows from the next, and tells nothing about it, being its hash.
+func (t *tx) committed(epoch int64, next [32]byte) (seed [32]byte, err error) {
+	var known []byte
+	err = t.row("SELECT seed FROM seeds WHERE epoch = ?", epoch).Scan(&known)
+	if errors.Is(err, sql.ErrNoRows) {
+		seed = sha256.Sum256(append([]byte("swarmstake first epoch "), next[:]...))
+		return seed, t.commitTo(epoch, seed)
+	}
+	copy(seed[:], known)
+	return seed, err
 }
 
-// ExcuseOutage moves all claims' times by an outage of the tracker, which counts for nobody
-// (ECONOMY §7).
-func (s *Store) ExcuseOutage(ctx context.Context, outage time.Duration) error {
-	return s.eachLiveClaim(ctx, func(t *tx, c ClaimRow) (ClaimRow, bool) {
-		c.Claim = c.Claim.Excuse(outage)
-		return c, true
-	})
+func (t *tx) commitTo(epoch int64, seed [32]byte) error {
+	hash := availability.Seed(seed).Hash()
+	if err := t.exec("INSERT INTO seeds (epoch, seed, hash, committed_ms) VALUES (?, ?, ?, ?)", epoch, seed[:], hash[:], t.nowMs()); err != nil {
+		return fmt.Errorf("commit to the seed of epoch %d: %w", epoch, err)
+	}
+	return nil
+}
+
+// Commitment is what is published of an epoch's seed: its hash before the epoch begins, itself once
+// the epoch is settled.
+type Commitment struct {
+	Epoch       int64
+	Hash        [32]byte // SHA-256 of the seed
+	CommittedMs int64
+	Seed        *[32]byte // nil: still secret
+}
+
+// Commitments returns the last n commitments, oldest first: the last is for the next epoch.
+func (s *Store) Commitments(ctx context.Context, n int) ([]Commitment, error) {
+	list, err := scan(ctx, s.r, func(r *sql.Rows) (c Commitment, err error) {
+		var hash, seed []byte
+		err = r.Scan(&c.Epoch, &hash, &c.CommittedMs, &seed)
+		copy(c.Hash[:], hash)
+		if len(seed) == len(c.Seed) {
+			c.Seed = (*[32]byte)(seed)
+		}
+		return c, err
+	}, `SELECT * FROM (SELECT s.epoch, s.hash, s.committed_ms, iif(e.settled_ms > 0, s.seed, NULL) FROM seeds s LEFT JOIN epochs e ON e.number = s.epoch
+		ORDER BY s.epoch DESC LIMIT ?) ORDER BY epoch`, n)
+	if err != nil {
+		return nil, fmt.Errorf("read commitments: %w", err)
+	}
+	return list, nil
 }

@@ -47,7 +47,7 @@ type SplitDownload struct {
 type SplitClaim struct {
 	Member     bt.MemberID   `json:"member"`
 	Bytes      bt.Bytes      `json:"bytes"`
-	Standing   bool          `json:"standing"` // with a standing proof of the torrent
+	Standing   bool          `json:"standing"` // with a standing proof of the torrent, or leeching
 	HonestyPPM int64         `json:"honesty_ppm"`
 	GeoPPM     int64         `json:"geo_ppm,omitempty"` // 0: no bonus
 	Leeching   bool          `json:"leeching,omitempty"`

@@ -170,8 +170,11 @@ func (s *story) host() {
 	s.epoch()
 	s.tell("An hour's part of 5 % inflation a year, and the hosting reward, at most 1 a GiB and hour; half of it is held, for she has half of the collateral")
 	s.audit(c.Claim, availability.EntryKind, availability.Corrupt)
-	s.audit(c.Claim, availability.RecheckKind, availability.Corrupt)
-	s.tell("A block is wrong, and wrong again within the hour: a fifth of what stands behind the torrent")
+	s.rules.Availability.ConfirmLooks = availability.DefaultParams().ConfirmLooks
+	for range s.rules.Availability.ConfirmLooks - 1 {
+		s.audit(c.Claim, availability.RecheckKind, availability.Corrupt)
+	}
+	s.tell("A block is wrong, and wrong again three times within the hour: a fifth of what stands behind the torrent")
 	s.now.Add(s.economy().AppealWindow.Milliseconds())
 	s.must(s.CloseSlashes(s.t.Context()))
 	s.tell("Nobody appealed for 7 days")

@@ -94,6 +94,9 @@ func readSuspicion(r *sql.Rows) (s Suspicion, err error) {
 // must be over, and flushed. Once its split has begun there is nothing to corroborate any more.
 func (s *Store) Falls(ctx context.Context, r Rules, tolerancePPM int64, e Epoch) ([]settle.CorroborateInput, error) {
 	var out []settle.CorroborateInput
+	if err := s.countProven(ctx, r.Availability, e.Number, s.write); err != nil { // who had a proof is asked below
+		return nil, fmt.Errorf("count proven time: %w", err)
+	}
 	err := s.read(ctx, func(rd *reader) error {
 		known, err := readEpochRow(rd, e.Number)
 		if err != nil || known.Closed {

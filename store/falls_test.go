@@ -129,7 +129,7 @@ func TestSuspiciousPausesBetweenLooks(t *testing.T) {
 func hiding(t *testing.T) (*world, Epoch) {
 	w := newWorld(t)
 	w.claim(3, 0, 1)
-	w.must(w.AccrueProven(t.Context(), w.rules.Availability, 1, time.Minute))
+	w.accrue(1)
 	w.put([]swarm.DownloadRow{w.fell(1, 1, gib/2, 0), w.fell(2, 1, 100<<20, 100<<20)}, nil,
 		w.took(1, 1, 1, 0, 0), w.took(1, 2, 1, 100<<20, 1000), w.gave(1, 3, 1, 100<<20+gib/2))
 	return w, Epoch{Number: 1}

@@ -125,8 +125,8 @@ func (st *settlement) honesty(r *reader, d day, torrents []bt.TorrentID) ([]step
 // proof stood.
 func readDay(r *reader, d day, first, last bt.TorrentID) (map[bt.TorrentID][]party, error) {
 	rows, err := scan(r.ctx, r.Tx, readParty, `SELECT u.torrent, u.member, `+sumOf("u.billed_bytes")+`, `+sumOf("u.free_bytes")+`, sum(u.charged_utok),
-			`+sumOf("iif(u.claimed_bytes > 0 AND "+standingOf+", u.claimed_bytes, 0)")+`, coalesce(min(nullif(u.from_ms, 0)), 0), max(u.to_ms),
-			max(u.network), 1, 0, 0, `+inviterOf+`, coalesce(d.introduced, x'')
+			`+sumOf("iif(u.claimed_bytes > 0 AND ("+standingOf+" OR "+leechingOf+"), "+claimedOf+", 0)")+`, coalesce(min(nullif(u.from_ms, 0)), 0), max(u.to_ms),
+			max(u.network), 1, 0, 0, 0, `+inviterOf+`, coalesce(d.introduced, x'')
 		FROM epochs e CROSS JOIN usage u ON u.epoch = e.number AND u.torrent BETWEEN ? AND ?
 			LEFT JOIN downloads d ON d.member = u.member AND d.torrent = u.torrent
 		WHERE e.number BETWEEN ? AND ? GROUP BY u.torrent, u.member ORDER BY u.torrent, u.member`, first, last, d.first, d.last)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker/bt"
@@ -38,10 +39,10 @@ func (st *settlement) decideHosting(ctx context.Context) error {
 		var rows []any
 		for _, l := range chunk {
 			sum += l.Gross
-			rows = append(rows, st.epoch.Number, l.Torrent, l.Member, l.Node, l.Gross, l.Held)
+			rows = append(rows, st.epoch.Number, l.Torrent, l.Member, l.Node, l.Gross, l.Held, l.GeoPPM)
 		}
 		steps = append(steps, step{len(chunk), func(t *tx) error {
-			return t.insertRows("INSERT INTO hosting (epoch, torrent, member, node, gross_utok, held_utok) VALUES ", 6, "", rows)
+			return t.insertRows("INSERT INTO hosting (epoch, torrent, member, node, gross_utok, held_utok, geo_ppm) VALUES ", 7, "", rows)
 		}})
 	}
 	return st.write(ctx, append(steps, step{1, func(t *tx) error {
@@ -89,35 +90,52 @@ func (t *tx) payHost(epoch int64, m bt.MemberID, n bt.NodeID, net, held tokens.A
 
 type balances func(tokens.Asset, tokens.Account) (tokens.Amount, error)
 
-// readHosts reads the epoch's proven work and what covers it.
+// proof is a claim that stands in an epoch, as the hosting reward sees it.
+type proof struct {
+	settle.Host
+	place    availability.Place
+	forfeit  bool   // its node was away without a word: the epoch earns it nothing (ECONOMY §7)
+	standing string // of its node
+}
+
+// readHosts reads the epoch's proven work and what covers it. What is forfeited earns nothing, from the
+// pool or from sponsors; but the torrent was there, and the distance of others is measured from it too.
 func readHosts(ctx context.Context, q querier, balance balances, r Rules, epoch int64) ([]settle.Host, map[bt.NodeID]settle.Pledge, error) {
-	nodes := map[bt.NodeID]settle.Pledge{}
-	type row struct {
-		settle.Host
-		standing  string
-		suspended bool
-	}
-	rows, err := scan(ctx, q, func(x *sql.Rows) (h row, err error) {
-		var network string
-		err = x.Scan(&h.Member, &h.Node, &h.Torrent, &h.Publisher, &h.Approved, &h.Bytes, &h.ProvenSeconds, &network, &h.standing, &h.suspended)
-		h.Network = parsePrefix(network)
-		return h, err
-	}, `SELECT c.member, c.node, c.torrent, t.uploader, t.approved_ms > 0 AND t.withdrawn_ms = 0, c.bytes, min(p.proven_ms / 1000, ?), c.network,
-			coalesce(n.standing, ''), coalesce(n.suspended_ms, 0) > 0
+	proofs, err := scan(ctx, q, readProof, `SELECT c.member, c.node, c.torrent, t.uploader, t.approved_ms > 0 AND t.withdrawn_ms = 0, c.bytes,
+			min(p.proven_ms / 1000, ?), c.network, c.lat_udeg, c.lon_udeg, EXISTS (SELECT 1 FROM forfeits f WHERE f.epoch = p.epoch AND f.node = c.node),
+			coalesce(n.standing, '')
 		FROM proven p JOIN claims c ON c.id = p.claim JOIN torrents t ON t.id = c.torrent LEFT JOIN nodes n ON n.id = c.node
-		WHERE p.epoch = ? ORDER BY c.id`, settle.MaxProvenSeconds, epoch)
+		WHERE p.epoch = ? AND `+stands+" ORDER BY c.id", settle.MaxProvenSeconds, epoch)
 	if err != nil {
 		return nil, nil, err
 	}
-	var hosts []settle.Host
+	places := make([]located, len(proofs))
+	for i, h := range proofs {
+		places[i] = located{h.Torrent, availability.GeoHost{Member: h.Member, Place: h.place}}
+	}
+	for i, factor := range distances(r.Availability, places) {
+		proofs[i].GeoPPM = factor
+	}
+	proofs = slices.DeleteFunc(proofs, func(h proof) bool { return h.forfeit })
+	return covered(proofs, balance, r.Availability)
+}
+
+func readProof(r *sql.Rows) (h proof, err error) {
+	var network string
+	var lat, lon sql.NullInt32
+	err = r.Scan(&h.Member, &h.Node, &h.Torrent, &h.Publisher, &h.Approved, &h.Bytes, &h.ProvenSeconds, &network, &lat, &lon, &h.forfeit, &h.standing)
+	h.Network, h.place = parsePrefix(network), placeOf(lat, lon)
+	return h, err
+}
+
+// covered adds each node's audit score, and what stands behind it.
+func covered(proofs []proof, balance balances, p availability.Params) ([]settle.Host, map[bt.NodeID]settle.Pledge, error) {
+	hosts, nodes := make([]settle.Host, len(proofs)), map[bt.NodeID]settle.Pledge{}
 	scores := map[bt.NodeID]int64{}
-	for _, h := range rows {
-		if h.suspended {
-			continue
-		}
+	for i, h := range proofs {
 		score, known := scores[h.Node]
 		if !known {
-			st, err := parseStanding(r.Availability, h.standing)
+			st, err := parseStanding(p, h.standing)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -129,8 +147,8 @@ func readHosts(ctx context.Context, q querier, balance balances, r Rules, epoch 
 				}
 			}
 		}
-		h.ScorePPM = score
-		hosts = append(hosts, h.Host)
+		hosts[i] = h.Host
+		hosts[i].ScorePPM = score
 	}
 	return hosts, nodes, nil
 }

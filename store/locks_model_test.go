@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
@@ -117,7 +118,7 @@ func (r *lockRun) lock(m bt.MemberID, a tokens.Amount, weeks int64) {
 
 // nextEpoch ends the epoch; its accrual follows now, or after what happens in between.
 func (r *lockRun) nextEpoch(between func()) {
-	_, err := r.s.NextEpoch(r.ctx.Context(), [32]byte{})
+	_, err := r.s.NextEpoch(r.ctx.Context(), availability.DefaultParams(), [32]byte{})
 	r.must(err)
 	epochs, err := r.s.Epochs(r.ctx.Context(), 2)
 	r.must(err)
@@ -283,7 +284,7 @@ func TestLocksAgreeWithTheModel(t *testing.T) {
 			addMember(parent, r.s, m, 1000*tokens.Unit, 0)
 			r.m.available[m] = 1000 * tokens.Unit
 		}
-		_, err := r.s.NextEpoch(parent.Context(), [32]byte{})
+		_, err := r.s.NextEpoch(parent.Context(), availability.DefaultParams(), [32]byte{})
 		r.must(err)
 		r.lock(1, 100*tokens.Unit, 26)
 		r.nextEpoch(func() {})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
@@ -45,7 +46,7 @@ func newBookWorld(t *testing.T) *bookWorld {
 	if err := w.Post(t.Context(), grant("treasury", tokens.Treasury, 1000*tokens.Unit)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.NextEpoch(t.Context(), [32]byte{1}); err != nil {
+	if _, err := w.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Stake(t.Context(), Once{Member: 1, Key: "s"}, 100*tokens.Unit); err != nil {

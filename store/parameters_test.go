@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/swarmstake/swarmstake/availability"
 )
 
 // TestParametersComeWithTheNextEpoch follows one key through changes, a change that was taken back,
@@ -29,7 +31,7 @@ func TestParametersComeWithTheNextEpoch(t *testing.T) {
 	}
 	next := func() {
 		t.Helper()
-		if _, err := s.NextEpoch(t.Context(), [32]byte{}); err != nil {
+		if _, err := s.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,14 +94,14 @@ func TestParametersAsAModelHasThem(t *testing.T) {
 		ctx := t.Context()
 		cases++
 		name := func(k string) string { return fmt.Sprintf("%d.%s", cases, k) }
-		e, err := s.NextEpoch(ctx, [32]byte{})
+		e, err := s.NextEpoch(ctx, availability.DefaultParams(), [32]byte{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		inForce, wanted := []map[string]string{{}}, map[string]string{} // inForce[i] is of epoch e.Number+i
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			if rapid.Bool().Draw(t, "epoch") {
-				if _, err := s.NextEpoch(ctx, [32]byte{}); err != nil {
+				if _, err := s.NextEpoch(ctx, availability.DefaultParams(), [32]byte{}); err != nil {
 					t.Fatal(err)
 				}
 				inForce = append(inForce, maps.Clone(wanted))

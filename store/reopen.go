@@ -60,7 +60,7 @@ func (st *settlement) paramsOf(ctx context.Context, n int64) (settle.Params, err
 // reopened splits the suspense of the given torrents, in order.
 func (st *settlement) reopened(r *reader, params settle.Params, e Epoch, torrents []bt.TorrentID) ([]step, error) {
 	first, last := torrents[0], torrents[len(torrents)-1]
-	parties, err := readParties(r.ctx, r.Tx, e.Number, first, last)
+	parties, err := st.readClaimants(r, e.Number, first, last)
 	if err != nil {
 		return nil, err
 	}

@@ -82,8 +82,10 @@ func (st *settlement) run(ctx context.Context) (Settled, error) {
 	}
 	stages := []stage{
 		{"read what it depends on", st.prepare},
+		{"count proven time", st.countProven},
 		{"split the pot", st.splitPot},
 		{"reopen suspense", st.reopen},
+		{"note who served", st.noteAwards},
 		{"close claims", st.closeClaims},
 		{"judge silence", st.judgeSilence},
 		{"weigh honesty", st.weighHonesty},

@@ -32,6 +32,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), rules: Rules{Settle: settle.DefaultParams(), Availability: availability.DefaultParams()}}
+	w.rules.Availability.ConfirmLooks = 2 // what a second look confirms is what a fourth one does
 	w.rules.Settle.HonestPPM = 0
 	w.now.Store(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
 	w.Store = open(t, w.dir, Options{Now: func() time.Time { return time.UnixMilli(w.now.Load()) }})
@@ -58,7 +59,7 @@ func (w *world) must(err error) {
 func (w *world) nextEpoch(after time.Duration) Epoch {
 	w.t.Helper()
 	w.now.Add(after.Milliseconds())
-	_, err := w.NextEpoch(w.t.Context(), [32]byte{1})
+	_, err := w.NextEpoch(w.t.Context(), w.rules.Availability, [32]byte{1})
 	w.must(err)
 	epochs, err := w.Epochs(w.t.Context(), 2)
 	w.must(err)
@@ -88,14 +89,67 @@ func (w *world) gave(epoch int64, m bt.MemberID, t bt.TorrentID, bytes bt.Bytes)
 	return r
 }
 
-// claim enters a claim and has it pass an audit; node 0 is a standard client.
+// claim enters a claim and has it pass an audit; node 0 is a standard client. Its time does not count
+// by itself: tests say for how long it was proven.
 func (w *world) claim(m bt.MemberID, n bt.NodeID, t bt.TorrentID) ClaimRow {
 	w.t.Helper()
-	w.must(w.PutClaims(w.t.Context(), []ClaimReport{{Torrent: t, Member: m, Node: n, PeerID: bt.PeerID{byte(m)},
-		Addr: netip.MustParseAddrPort("127.0.0.1:6881"), Bytes: gib, PieceLength: 1 << 20, Pieces: 1024}}))
-	c := w.find(n, t)
-	w.audit(c.Claim, availability.EntryKind, availability.Passed)
-	return w.find(n, t)
+	rows := w.enter(claimOf(m, n, t))
+	if len(rows) != 1 {
+		w.t.Fatalf("entered %+v", rows)
+	}
+	c := w.audit(rows[0].Claim, availability.EntryKind, availability.Passed).Row
+	w.must(w.write(w.t.Context(), func(t *tx) error { return t.exec("UPDATE claims SET counting_ms = 0 WHERE id = ?", c.ID) }))
+	return c
+}
+
+// accrue has all proven claims be proven for a minute of an epoch.
+func (w *world) accrue(epoch int64) {
+	w.t.Helper()
+	w.must(w.write(w.t.Context(), func(t *tx) error {
+		return t.exec(`INSERT INTO proven (epoch, claim, proven_ms) SELECT ?, id, 60000 FROM claims WHERE live = 1 AND state ->> '$.State' = ?
+			ON CONFLICT DO UPDATE SET proven_ms = proven_ms + excluded.proven_ms`, epoch, availability.Proven)
+	}))
+}
+
+// claimOf is a report that a member has the whole of a torrent.
+func claimOf(m bt.MemberID, n bt.NodeID, t bt.TorrentID) ClaimReport {
+	return ClaimReport{Torrent: t, Member: m, Node: n, PeerID: bt.PeerID{byte(m)}, Addr: netip.MustParseAddrPort("127.0.0.1:6881"),
+		Bytes: gib, PieceLength: 1 << 20, Pieces: 1024}
+}
+
+func (w *world) lapse(ids ...int64) []ClaimRow {
+	w.t.Helper()
+	rows, err := w.LapseClaims(w.t.Context(), w.rules.Availability, ids)
+	w.must(err)
+	return rows
+}
+
+// proven is the time, in ms, for which a claim was proven in an epoch, as far as it is added up.
+func (w *world) proven(epoch, claim int64) (ms int64) {
+	w.t.Helper()
+	w.must(w.r.QueryRow("SELECT coalesce(sum(proven_ms), 0) FROM proven WHERE epoch = ? AND claim = ?", epoch, claim).Scan(&ms))
+	return ms
+}
+
+func (w *world) enter(reports ...ClaimReport) []ClaimRow {
+	w.t.Helper()
+	rows, err := w.PutClaims(w.t.Context(), w.rules.Availability, reports)
+	w.must(err)
+	return rows
+}
+
+// report has a node report that it has the whole of some torrents, and nothing else.
+func (w *world) report(n bt.NodeID, torrents ...bt.TorrentID) []ClaimRow {
+	w.t.Helper()
+	node, err := w.Node(w.t.Context(), n)
+	w.must(err)
+	r := NodeReport{Token: "token", Body: []byte("{}")}
+	for _, t := range torrents {
+		r.Claims = append(r.Claims, claimOf(node.Member, n, t))
+	}
+	rows, err := w.Report(w.t.Context(), w.rules.Availability, n, r)
+	w.must(err)
+	return rows
 }
 
 func (w *world) find(n bt.NodeID, t bt.TorrentID) ClaimRow {
@@ -113,10 +167,16 @@ func (w *world) find(n bt.NodeID, t bt.TorrentID) ClaimRow {
 
 func (w *world) audit(c availability.Claim, k availability.Kind, v availability.Verdict) Judged {
 	w.t.Helper()
-	j, err := w.JudgeAudit(w.t.Context(), w.rules.Availability, availability.Audit{Claim: c.ID, Kind: k, Pieces: []int{5}},
-		availability.Outcome{Pieces: []availability.PieceResult{{Piece: 5, Verdict: v}}})
+	out, err := w.JudgeAudits(w.t.Context(), w.rules.Availability, []Judgement{judgement(c.ID, k, v)})
 	w.must(err)
-	return j
+	return out[0]
+}
+
+// judgement is an audit of one piece in epoch 1 with the given result; offline: nothing listened.
+func judgement(claim int64, k availability.Kind, v availability.Verdict) Judgement {
+	target := availability.Target{Piece: 5, Block: 7}
+	return Judgement{Epoch: 1, Audit: availability.Audit{Claim: claim, Kind: k, Draw: availability.NoDraw, Targets: []availability.Target{target}},
+		Outcome: availability.Outcome{Unreachable: v == availability.Offline, Results: []availability.Result{{Target: target, Verdict: v}}}}
 }
 
 // node registers a node of a member and pledges to it.
@@ -189,7 +249,7 @@ func TestSettlementSplitsSuspendsReopensAndGivesUp(t *testing.T) {
 	w.noInflation()
 	w.rules.Settle.TorrentCapPPM, w.rules.Settle.PublisherCapPPM = 1, 1 // nearly no hosting reward here
 	w.claim(3, 0, 1)
-	w.must(w.AccrueProven(t.Context(), w.rules.Availability, 1, time.Minute))
+	w.accrue(1)
 	w.meter(w.took(1, 1, 1, 1000, 1000), w.gave(1, 3, 1, 600))
 	first := w.nextEpoch(time.Hour)
 	done := w.settle(first)
@@ -231,7 +291,7 @@ func TestInterruptedSettlementEndsAsIfItHadNotBeen(t *testing.T) {
 			w.claim(3, 0, torrent)
 			w.meter(w.took(1, 1, torrent, 999, 777), w.took(1, 2, torrent, 11, 13), w.gave(1, 3, torrent, 600))
 		}
-		w.must(w.AccrueProven(t.Context(), w.rules.Availability, 1, time.Minute))
+		w.accrue(1)
 		e := w.nextEpoch(time.Hour)
 		if e.Closed {
 			t.Fatal("closed before its settlement")
@@ -274,7 +334,7 @@ func TestHostingRewardIsMintedPaidAndRetained(t *testing.T) {
 	w := newWorld(t)
 	n := w.node(3, tokens.Unit/2) // half of what 1 GiB needs
 	w.claim(3, n, 1)
-	w.must(w.AccrueProven(t.Context(), w.rules.Availability, 1, time.Minute))
+	w.accrue(1)
 	supply := -w.has(tokens.Issuance)
 	e := w.nextEpoch(time.Hour)
 	done := w.settle(e)
@@ -345,52 +405,54 @@ func TestSlashTakesNoMoreThanIsThere(t *testing.T) {
 	w.balances()
 }
 
-// TestWithdrawnClaimIsNotSlashed: the client still announces what its node does not report any
+// TestWithdrawnClaimIsNotSuspected: the client still announces what its node does not report any
 // more, and an audit that was under way comes back.
-func TestWithdrawnClaimIsNotSlashed(t *testing.T) {
+func TestWithdrawnClaimIsNotSuspected(t *testing.T) {
 	w := newWorld(t)
 	n := w.node(3, 2*tokens.Unit)
 	c := w.claim(3, n, 1)
 	w.claim(3, n, 2)
-	w.audit(c.Claim, availability.DrawnKind, availability.Missing)
-	w.must(w.WithdrawClaims(t.Context(), n, map[bt.TorrentID]bool{2: true}))
-	if j := w.audit(c.Claim, availability.RecheckKind, availability.Missing); j.Slashed != 0 || j.Effects.Confirmed {
-		t.Errorf("slashed a withdrawn claim: %+v", j)
+	w.report(n, 2)
+	if j := w.audit(c.Claim, availability.DrawnKind, availability.Missing); j.Row.Pending != nil || j.Effects != (availability.Effects{}) {
+		t.Errorf("suspected a withdrawn claim: %+v", j)
 	}
-	announced := ClaimReport{Torrent: 1, Member: 3, Node: n, PeerID: c.PeerID, Addr: c.Addr, Bytes: gib, PieceLength: 1 << 20, Pieces: 1024, Announced: true}
-	w.must(w.PutClaims(t.Context(), []ClaimReport{announced}))
-	if w.find(n, 1).Live {
+	announced := claimOf(3, n, 1)
+	announced.Announced = true
+	if rows := w.enter(announced); len(rows) != 0 || w.find(n, 1).Live {
 		t.Error("an announce revived a claim that the node had withdrawn")
 	}
-	announced.Announced = false
-	w.must(w.PutClaims(t.Context(), []ClaimReport{announced}))
-	if got := w.find(n, 1); !got.Live || got.State != availability.Entered || got.Pending == nil {
-		t.Errorf("reported again: %+v, want it entered, with the suspicion", got)
+	w.report(n, 1, 2)
+	if got := w.find(n, 1); !got.Live || got.State != availability.Entered || got.ProvenMs != 0 {
+		t.Errorf("reported again: %+v, want it entered", got)
 	}
 }
 
 // TestSilentClaimAgesFromItsLastAnnounce: a session stays in the swarm for two intervals; that it
-// is there says nothing new.
+// is there says nothing new, and the claim lapses.
 func TestSilentClaimAgesFromItsLastAnnounce(t *testing.T) {
 	w := newWorld(t)
 	c := w.claim(3, 0, 1)
 	c.Network = netip.MustParsePrefix("203.0.113.0/24")
 	heard := w.now.Load()
-	report := ClaimReport{Torrent: 1, Member: 3, PeerID: c.PeerID, Addr: c.Addr, Bytes: gib, PieceLength: 1 << 20, Pieces: 1024,
-		Network: c.Network, SeenMs: heard, Announced: true}
-	w.must(w.PutClaims(t.Context(), []ClaimReport{report}))
-	w.now.Add(w.rules.Availability.ClaimLapse.Milliseconds())
+	report := claimOf(3, 0, 1)
+	report.Network, report.SeenMs, report.Announced = c.Network, heard, true
+	w.enter(report)
+	w.now.Add(w.rules.Availability.ClaimLapse.Milliseconds() - 1)
+	w.lapse(c.ID)
 	report.Network = netip.Prefix{} // as after a restart
-	w.must(w.PutClaims(t.Context(), []ClaimReport{report}))
+	w.enter(report)
 	got := w.find(0, 1)
-	if got.SeenMs != heard || got.Network != c.Network {
-		t.Errorf("seen %d ms after its last announce, network %s", got.SeenMs-heard, got.Network)
+	if got.SeenMs != heard || got.Network != c.Network || !got.Live || got.State != availability.Proven {
+		t.Errorf("seen %d ms after its last announce, network %s, %s", got.SeenMs-heard, got.Network, got.State)
 	}
-	w.must(w.AccrueProven(t.Context(), w.rules.Availability, 1, time.Minute))
-	var n int
-	w.must(w.r.QueryRow("SELECT count(*) FROM proven").Scan(&n))
-	if n != 0 {
-		t.Error("a silent claim accrued proven time")
+	w.now.Add(1)
+	if rows := w.lapse(c.ID); len(rows) != 1 || rows[0].Live || rows[0].State != availability.Lapsed {
+		t.Errorf("lapsed %+v", rows)
+	}
+	lapsed := w.now.Load()
+	w.settle(w.nextEpoch(time.Hour))
+	if got := w.proven(1, c.ID); got != lapsed-heard {
+		t.Errorf("%d ms proven, want %d", got, lapsed-heard)
 	}
 }
 

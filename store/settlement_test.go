@@ -442,7 +442,7 @@ func TestReopeningAppliesTheEpochsOwnRules(t *testing.T) {
 	w := newWorld(t)
 	w.noInflation()
 	w.claim(3, 0, 1)
-	w.must(w.AccrueProven(t.Context(), w.rules.Availability, 1, time.Minute))
+	w.accrue(1)
 	w.meter(w.took(1, 1, 1, 1000, 1000), w.gave(1, 3, 1, 600))
 	w.settle(w.nextEpoch(time.Hour))
 	w.meter(w.gave(1, 3, 1, 100)) // a claim that arrived late

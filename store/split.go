@@ -22,7 +22,7 @@ func (st *settlement) splitPot(ctx context.Context) error {
 
 // splits splits the given torrents' parts, in order.
 func (st *settlement) splits(r *reader, torrents []bt.TorrentID) ([]step, error) {
-	parties, err := readParties(r.ctx, r.Tx, st.epoch.Number, torrents[0], torrents[len(torrents)-1])
+	parties, err := st.readClaimants(r, st.epoch.Number, torrents[0], torrents[len(torrents)-1])
 	if err != nil {
 		return nil, err
 	}

@@ -268,14 +268,15 @@ func (s *Store) moveCollateral(ctx context.Context, o Once, n bt.NodeID, move to
 	return out, err
 }
 
-// backing is what stands behind a node's live claims, and what they need.
+// backing is what stands behind a node's claims, and what they need: one that is withdrawn under
+// suspicion as long as that is not settled.
 func (t *tx) backing(n bt.NodeID, perGiB tokens.Amount) (stake.Node, error) {
 	pledge, err := t.nodePledge(n)
 	if err != nil {
 		return stake.Node{}, err
 	}
 	out := stake.Node{Collateral: pledge.Collateral, Retained: pledge.Retained, PerGiB: perGiB}
-	if err := t.row("SELECT coalesce(sum(bytes), 0) FROM claims WHERE node = ? AND live = 1", n).Scan(&out.Claimed); err != nil {
+	if err := t.row("SELECT coalesce(sum(bytes), 0) FROM claims WHERE node = ? AND (live = 1 OR leaving = 1)", n).Scan(&out.Claimed); err != nil {
 		return out, fmt.Errorf("add up the claims of node %d: %w", n, err)
 	}
 	return out, nil

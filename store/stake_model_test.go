@@ -222,8 +222,9 @@ func (c *stakeCase) begin() {
 }
 
 func (c *stakeCase) claim(k, gibs int) {
-	c.must(c.s.PutClaims(c.test.Context(), []ClaimReport{{Torrent: c.torrent, Member: c.m, Node: c.model.nodes[k].id,
-		Addr: netip.MustParseAddrPort("127.0.0.1:1"), Bytes: bt.Bytes(gibs) * gib}}))
+	_, err := c.s.PutClaims(c.test.Context(), availability.DefaultParams(), []ClaimReport{{Torrent: c.torrent, Member: c.m, Node: c.model.nodes[k].id,
+		Addr: netip.MustParseAddrPort("127.0.0.1:1"), Bytes: bt.Bytes(gibs) * gib}})
+	c.must(err)
 	c.model.nodes[k].claims = tokens.Amount(gibs) * modelPerGiB
 }
 
@@ -339,7 +340,7 @@ func (c *stakeCase) slash(k int, a tokens.Amount) {
 		if err != nil {
 			return err
 		}
-		audit, err := t.saveAudit(availability.Audit{Claim: claim.ID}, availability.Missing, availability.Outcome{})
+		audit, err := t.saveAudit(judgement(claim.ID, availability.DrawnKind, availability.Missing), availability.Missing, 0)
 		if err != nil {
 			return err
 		}

@@ -252,7 +252,7 @@ func TestUnpledgeLeavesWhatClaimsNeed(t *testing.T) {
 	if err != nil || moved.Staked != 60*unit {
 		t.Errorf("%+v %v", moved, err)
 	}
-	w.must(w.WithdrawClaims(t.Context(), n, map[bt.TorrentID]bool{1: true}))
+	w.report(n, 1)
 	_, err = w.Unpledge(t.Context(), c.once(3), n, unit)
 	w.must(err)
 	w.want(tokens.Collateral(n), unit)
@@ -304,7 +304,7 @@ func (w *world) slashed(n bt.NodeID, m bt.MemberID, amount tokens.Amount) (taken
 		if err != nil {
 			return err
 		}
-		audit, err := t.saveAudit(availability.Audit{Claim: c.ID}, availability.Missing, availability.Outcome{})
+		audit, err := t.saveAudit(judgement(c.ID, availability.DrawnKind, availability.Missing), availability.Missing, 0)
 		if err != nil {
 			return err
 		}
@@ -403,10 +403,10 @@ func TestRetainedIsReleased(t *testing.T) {
 	release(1, n, unit, 0)
 	w.must(w.Post(t.Context(), grant("r2", tokens.Retained(n), unit)))
 	release(2, n, 3*unit/2, unit/2)
-	w.must(w.WithdrawClaims(t.Context(), n, map[bt.TorrentID]bool{1: true}))
+	w.report(n, 1)
 	release(3, n, unit/2, 3*unit/2)
 	release(4, n, unit/2, 3*unit/2)
-	w.must(w.WithdrawClaims(t.Context(), n, nil))
+	w.report(n)
 	release(5, n, 0, 2*unit)
 	w.want(tokens.Collateral(n), unit/2) // pledged, not earned: its owner takes it back
 	list, err := w.Unbondings(t.Context(), 3, 9)

@@ -143,7 +143,7 @@ func (l *till) upload() {
 	w.must(err)
 	n := epochs[0].Number
 	w.claim(3, 0, 1)
-	w.must(w.AccrueProven(w.t.Context(), w.rules.Availability, n, time.Minute))
+	w.accrue(n)
 	w.meter(w.took(n, 1, 1, 1000, 1000), w.took(n, 4, 2, 500, 500), w.gave(n, 3, 1, 600))
 	w.settle(w.nextEpoch(time.Hour))
 	w.meter(w.took(n+1, 1, 1, 1000, 1000), w.took(n+1, 4, 2, 500, 500), w.gave(n+1, 3, 1, 600))
@@ -231,9 +231,8 @@ func (l *till) operations() []operation {
 			return s.SponsorFromTreasury(c, 1, tokens.Unit, 3*day, 0)
 		})},
 		{name: "GrantAllowances", do: func(s *Store) error { return s.GrantAllowances(context.Background()) }},
-		{name: "JudgeAudit", unlike: true, do: request(func(c context.Context, s *Store) (Judged, error) {
-			return s.JudgeAudit(c, l.rules.Availability, availability.Audit{Claim: l.judged.ID, Kind: availability.RecheckKind, Pieces: []int{5}},
-				availability.Outcome{Pieces: []availability.PieceResult{{Piece: 5, Verdict: availability.Missing}}})
+		{name: "JudgeAudits", unlike: true, do: request(func(c context.Context, s *Store) ([]Judged, error) {
+			return s.JudgeAudits(c, l.rules.Availability, []Judgement{judgement(l.judged.ID, availability.RecheckKind, availability.Missing)})
 		})},
 		{name: "ReturnSlash", do: request(func(c context.Context, s *Store) (tokens.Amount, error) {
 			return s.ReturnSlash(c, 0, l.slash, "a mistake")
@@ -243,7 +242,9 @@ func (l *till) operations() []operation {
 			return s.Correct(c, Correction{Asset: tokens.Token, From: tokens.Available(1), To: tokens.Available(2), Amount: 7, Reason: "the wrong member"})
 		})},
 		{name: "RevokeVoucher", unlike: true, do: func(s *Store) error { return s.RevokeVoucher(context.Background(), 0, l.out.Code) }},
-		{name: "NextEpoch", unlike: true, do: request(func(c context.Context, s *Store) (Epoch, error) { return s.NextEpoch(c, [32]byte{2}) })},
+		{name: "NextEpoch", unlike: true, do: request(func(c context.Context, s *Store) (Epoch, error) {
+			return s.NextEpoch(c, l.rules.Availability, [32]byte{2})
+		})},
 		{name: "Flush", do: func(s *Store) error { return s.Flush(context.Background(), l.batch()) }},
 		{name: "SettleEpoch", parts: true, do: func(s *Store) error {
 			_, err := s.interrupted(l.rules, l.epoch, -1).run(context.Background())

@@ -100,7 +100,7 @@ func openClaims(parties []party, q qualities) []settle.OpenClaim {
 	var out []settle.OpenClaim
 	open := false
 	for _, p := range parties {
-		if p.claimed <= 0 || !p.standing {
+		if p.claimed <= 0 || !p.eligible() {
 			continue
 		}
 		left := max(0, p.claimed-p.awarded)
