@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/seeder/engine"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
@@ -21,6 +22,9 @@ const (
 	maxAPIBody = 4 << 20
 	// apiTimeout bounds one request.
 	apiTimeout = 30 * time.Second
+	// maxClockOff is how far our clock may be from the server's without our saying so: it allows tokens
+	// 30 s.
+	maxClockOff = 20 * time.Second
 	// maxShownDetail bounds the server's words in our errors.
 	maxShownDetail = 300
 )
@@ -32,6 +36,9 @@ type APIError struct {
 	Title      string        `json:"title"`
 	Detail     string        `json:"detail"`
 	RetryAfter time.Duration `json:"-"`
+	// ClockOff is by how much our clock is ahead of the server's (negative: behind), where that may be
+	// why: tokens are good for minutes only. 0: it is not.
+	ClockOff time.Duration `json:"-"`
 }
 
 func (e *APIError) Error() string {
@@ -44,6 +51,9 @@ func (e *APIError) Error() string {
 	}
 	if len(words) > maxShownDetail {
 		words = words[:maxShownDetail] + "…"
+	}
+	if e.ClockOff != 0 {
+		words += fmt.Sprintf(" This machine's clock is %s %s the server's: set it right.", e.ClockOff.Abs(), map[bool]string{true: "ahead of", false: "behind"}[e.ClockOff > 0])
 	}
 	return fmt.Sprintf("the server answered %d: %s", e.Status, words)
 }
@@ -143,12 +153,15 @@ type Claim struct {
 	PeerID   string   `json:"peer_id"`
 	Bytes    bt.Bytes `json:"bytes"` // verified on disk
 	Complete bool     `json:"complete"`
+	// Pieces are those on disk, piece 0 in the highest bit of the first byte; nil: all of them.
+	Pieces availability.Bitmap `json:"pieces,omitempty"`
 }
 
 // Report is the hosted subset; a torrent missing in it is withdrawn.
 type Report struct {
-	Port   uint16  `json:"port"`
-	Claims []Claim `json:"claims"`
+	Port       uint16  `json:"port"`
+	Claims     []Claim `json:"claims"`
+	Challenges bool    `json:"challenges"` // the daemon asks for challenges
 }
 
 // Refusal says why a claim does not count.
@@ -161,6 +174,7 @@ type Refusal struct {
 type ReportAnswer struct {
 	Accepted    []string  `json:"accepted"`
 	Refused     []Refusal `json:"refused"`
+	Rechecking  []string  `json:"rechecking"` // withdrawn, but looked at once more: their data must stay
 	ReportAgain int64     `json:"report_again_seconds"`
 }
 
@@ -262,7 +276,7 @@ func (c *Client) do(ctx context.Context, method, path string, in any, signed boo
 		return nil, fmt.Errorf("reading the answer of %s: %w", c.base, withoutURL(err))
 	}
 	if resp.StatusCode/100 != 2 {
-		return nil, problem(resp, body)
+		return nil, c.problem(resp, body)
 	}
 	if int64(len(body)) > limit {
 		return nil, fmt.Errorf("the answer of %s is larger than %d bytes", c.base, limit)
@@ -271,24 +285,20 @@ func (c *Client) do(ctx context.Context, method, path string, in any, signed boo
 }
 
 func (c *Client) request(ctx context.Context, method, path string, in any, signed bool) (*http.Request, error) {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return nil, fmt.Errorf("encoding the request: %w", err)
-		}
-		body = bytes.NewReader(b)
+	kind, body, err := encode(in)
+	if err != nil {
+		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", err)
 	}
 	req.Header.Set("User-Agent", engine.ClientVersion)
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
 	}
 	if signed {
-		token, err := c.key.Token(c.node, c.aud, c.now())
+		token, err := c.key.Token(c.node, c.aud, c.now(), body)
 		if err != nil {
 			return nil, err
 		}
@@ -297,13 +307,32 @@ func (c *Client) request(ctx context.Context, method, path string, in any, signe
 	return req, nil
 }
 
+// encode makes a request's body: bytes as they are, everything else as JSON, nil for nothing.
+func encode(in any) (kind string, body []byte, err error) {
+	switch in := in.(type) {
+	case nil:
+		return "", nil, nil
+	case []byte:
+		return "application/octet-stream", in, nil
+	}
+	if body, err = json.Marshal(in); err != nil {
+		return "", nil, fmt.Errorf("encoding the request: %w", err)
+	}
+	return "application/json", body, nil
+}
+
 // problem reads a refusal; an answer that is no problem document keeps its status alone.
-func problem(resp *http.Response, body []byte) error {
+func (c *Client) problem(resp *http.Response, body []byte) error {
 	e := &APIError{}
 	if json.Unmarshal(body, e) != nil {
 		*e = APIError{}
 	}
 	e.Status = resp.StatusCode
 	e.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"))
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil && e.Status == http.StatusUnauthorized {
+		if off := c.now().Sub(at).Round(time.Second); off.Abs() > maxClockOff {
+			e.ClockOff = off
+		}
+	}
 	return e
 }

@@ -90,6 +90,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return nil
 	}
 	d.wg.Go(func() { d.reportLoop(ctx) })
+	d.wg.Go(func() { d.challengeLoop(ctx) })
 	d.reconcileLoop(ctx)
 	return nil
 }
@@ -104,11 +105,8 @@ func (d *Daemon) restore(ctx context.Context) bool {
 	wanted := d.pinned()
 	var ready []<-chan struct{}
 	for _, s := range saved {
-		if _, ok := wanted[s.File.InfoHash]; !ok && !d.cfg.Auto {
-			d.forget(s.File.InfoHash)
-			continue
-		}
-		h, err := d.host(ctx, s.File, s.Raw, true)
+		_, ok := wanted[s.File.InfoHash]
+		h, err := d.host(ctx, s.File, s.Raw, hosting{known: true, leaving: !ok && !d.cfg.Auto})
 		if err != nil {
 			d.log.Error("not hosting", "torrent", s.File.Name, "infohash", s.File.InfoHash.String(), "reason", err)
 			continue

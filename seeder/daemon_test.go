@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/swarmstake/swarmstake/availability/challenge"
 	"github.com/swarmstake/swarmstake/seeder"
 	"github.com/swarmstake/swarmstake/seeder/engine"
 )
@@ -36,10 +38,15 @@ type api struct {
 	fetches  int
 	broken   string // "down", "nonsense"
 	approved bool
+
+	rechecking []string
+	issued     []challenge.Challenge // delivered until they are answered
+	answers    map[int64][]byte
+	repeated   int // answers to one challenge
 }
 
 func newAPI(t *testing.T, cs ...content) *api {
-	a := &api{t: t, jtis: map[string]bool{}, torrents: map[string]content{}}
+	a := &api{t: t, jtis: map[string]bool{}, torrents: map[string]content{}, answers: map[int64][]byte{}}
 	for _, c := range cs {
 		a.torrents[c.ih.String()] = c
 	}
@@ -48,6 +55,8 @@ func newAPI(t *testing.T, cs ...content) *api {
 	mux.HandleFunc("POST /api/v1/nodes/pair", a.pair)
 	mux.HandleFunc("POST /api/v1/node/report", a.signed(a.report))
 	mux.HandleFunc("GET /api/v1/node/status", a.signed(a.status))
+	mux.HandleFunc("GET /api/v1/node/challenges", a.signed(a.challenges))
+	mux.HandleFunc("POST /api/v1/node/challenges/{id}", a.signed(a.answer))
 	mux.HandleFunc("GET /api/v1/torrents", a.signed(a.list))
 	mux.HandleFunc("GET /api/v1/torrents/{ih}/file", a.signed(a.file))
 	a.Server = httptest.NewServer(a.flaky(mux))
@@ -101,10 +110,14 @@ func (a *api) pair(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, `{"node_id":7,"member":"alice"}`)
 }
 
-// signed verifies tokens as the contract says: EdDSA, issuer, audience, expiry, one use, kid.
+// signed verifies tokens as the contract says: EdDSA, issuer, audience, expiry, one use, kid, and
+// what is sent.
 func (a *api) signed(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		claims := jwt.RegisteredClaims{}
+		var claims struct {
+			jwt.RegisteredClaims
+			Body string `json:"body"`
+		}
 		tok, err := jwt.ParseWithClaims(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), &claims,
 			func(*jwt.Token) (any, error) { return a.public, nil }, jwt.WithValidMethods([]string{"EdDSA"}),
 			jwt.WithAudience(a.URL), jwt.WithIssuer("node/7"), jwt.WithExpirationRequired())
@@ -114,6 +127,12 @@ func (a *api) signed(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		a.jtis[claims.ID] = true
+		body, err := io.ReadAll(r.Body)
+		sum := sha256.Sum256(body)
+		if signed := base64.RawURLEncoding.EncodeToString(sum[:]); err != nil || r.Method == http.MethodPost && claims.Body != signed {
+			a.t.Errorf("%s: the body is not the signed one: %v", r.URL.Path, err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		next(w, r)
 	}
 }
@@ -125,7 +144,10 @@ func (a *api) report(w http.ResponseWriter, r *http.Request) {
 		a.t.Errorf("a report from %s; want the address that the node listens on", r.RemoteAddr)
 	}
 	a.reports = append(a.reports, in)
-	io.WriteString(w, `{"accepted":[],"refused":[],"report_again_seconds":1}`)
+	if !in.Challenges {
+		a.t.Error("the report does not say that the daemon polls")
+	}
+	json.NewEncoder(w).Encode(map[string]any{"accepted": []string{}, "refused": []string{}, "rechecking": a.rechecking, "report_again_seconds": 1})
 }
 
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {
@@ -373,9 +395,7 @@ func TestUnpinStopsAndWithdraws(t *testing.T) {
 		t.Fatal(changed, err)
 	}
 	eventually(t, "withdrawn", 10*time.Second, func() bool { r, _ := a.last(); return len(r.Claims) == 0 })
-	if len(tr.of("127.0.0.3", "stopped")) != 1 {
-		t.Error("no stopped announce")
-	}
+	eventually(t, "a stopped announce", 10*time.Second, func() bool { return len(tr.of("127.0.0.3", "stopped")) == 1 })
 	c.checkIn(t, data) // the operator's files stay
 }
 

@@ -22,11 +22,17 @@ type hosted struct {
 	ended   chan struct{} // closed when nothing of it runs any more
 	session atomic.Pointer[session]
 	refused atomic.Bool // the tracker refused; the .torrent may be out of date
+	leaving
 }
 
-// host reserves the quota and starts to verify and seed. known says that the .torrent comes from
-// the state folder, so that what the engine verified before still counts.
-func (d *Daemon) host(ctx context.Context, f *engine.File, raw []byte, known bool) (*hosted, error) {
+// hosting says how a torrent comes to be hosted.
+type hosting struct {
+	known   bool // the .torrent comes from the state folder: what the engine verified before still counts
+	leaving bool // it is not wanted any more
+}
+
+// host reserves the quota and starts to verify and seed.
+func (d *Daemon) host(ctx context.Context, f *engine.File, raw []byte, how hosting) (*hosted, error) {
 	if f.Announce == "" {
 		return nil, fmt.Errorf("its .torrent has no announce URL")
 	}
@@ -39,9 +45,12 @@ func (d *Daemon) host(ctx context.Context, f *engine.File, raw []byte, known boo
 		return nil, &ErrQuota{Need: f.Size, Free: free, Quota: bt.Bytes(d.cfg.QuotaBytes)}
 	}
 	h := &hosted{file: f, dir: d.dirFor(f), ready: make(chan struct{}), ended: make(chan struct{})}
+	if how.leaving {
+		h.withdraw(time.Now())
+	}
 	ctx, h.cancel = context.WithCancel(ctx)
 	d.hosted[f.InfoHash] = h
-	d.wg.Go(func() { d.runHosted(ctx, h, raw, known) })
+	d.wg.Go(func() { d.runHosted(ctx, h, raw, how) })
 	return h, nil
 }
 
@@ -60,11 +69,11 @@ func (d *Daemon) dirFor(f *engine.File) string {
 	return d.cfg.DataDir
 }
 
-func (d *Daemon) runHosted(ctx context.Context, h *hosted, raw []byte, known bool) {
+func (d *Daemon) runHosted(ctx context.Context, h *hosted, raw []byte, how hosting) {
 	defer close(h.ended)
 	defer h.cancel()
 	log := d.log.With("torrent", h.file.Name, "infohash", h.file.InfoHash.String())
-	t, err := d.addVerified(ctx, h, raw, known)
+	t, err := d.addVerified(ctx, h, raw, how)
 	close(h.ready)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -75,6 +84,7 @@ func (d *Daemon) runHosted(ctx context.Context, h *hosted, raw []byte, known boo
 	}
 	s := newSession(d.eng, t, d.transport, func(e AnnounceEvent) { d.announced(h, e) })
 	h.session.Store(s)
+	h.follow()
 	stats := t.Stats()
 	log.Info("hosting", "size", Size(stats.Size), "missing", Size(stats.Left))
 	d.reportSoon()
@@ -90,13 +100,13 @@ func (d *Daemon) runHosted(ctx context.Context, h *hosted, raw []byte, known boo
 
 // addVerified hands the torrent to the engine and records it once its data was looked at: killed in
 // between, the next run looks at all of it again.
-func (d *Daemon) addVerified(ctx context.Context, h *hosted, raw []byte, known bool) (*engine.Torrent, error) {
+func (d *Daemon) addVerified(ctx context.Context, h *hosted, raw []byte, how hosting) (*engine.Torrent, error) {
 	if err := os.MkdirAll(h.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making its folder: %w", err)
 	}
-	t, err := d.eng.Add(ctx, raw, engine.AddOptions{Dir: h.dir, VerifyAll: !known,
+	t, err := d.eng.Add(ctx, raw, engine.AddOptions{Dir: h.dir, VerifyAll: !how.known, SeedOnly: how.leaving,
 		Progress: func(done, total bt.Bytes) { d.progress(h, Verifying, done, total) }})
-	if err != nil || known {
+	if err != nil || how.known {
 		return t, err
 	}
 	if err := saveTorrent(d.cfg.StateDir, h.file.InfoHash, raw); err != nil {

@@ -3,6 +3,7 @@ package seeder
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -65,13 +66,25 @@ func (k Key) Public() string {
 	return base64.RawURLEncoding.EncodeToString(k.private.Public().(ed25519.PublicKey))
 }
 
-// Token signs a short token for one request (PROTOCOLS §3).
-func (k Key) Token(node bt.NodeID, audience string, now time.Time) (string, error) {
+// tokenClaims are a token's. Body is base64url(SHA-256(the request's body)): what is sent is signed
+// too.
+type tokenClaims struct {
+	jwt.RegisteredClaims
+	Body string `json:"body,omitempty"`
+}
+
+// Token signs a short token for one request with this body (PROTOCOLS §3); nil: without one.
+func (k Key) Token(node bt.NodeID, audience string, now time.Time, body []byte) (string, error) {
 	id := strconv.FormatUint(uint64(node), 10)
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.RegisteredClaims{
+	claims := tokenClaims{RegisteredClaims: jwt.RegisteredClaims{
 		Issuer: "node/" + id, Audience: jwt.ClaimStrings{audience},
 		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(tokenLife)), ID: rand.Text(),
-	})
+	}}
+	if body != nil {
+		sum := sha256.Sum256(body)
+		claims.Body = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
 	t.Header["kid"] = id
 	s, err := t.SignedString(k.private)
 	if err != nil {

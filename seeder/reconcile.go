@@ -35,7 +35,7 @@ func (d *Daemon) reconcileLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := time.Now()
 		wanted := d.pinned()
-		d.dropUnwanted(wanted)
+		d.dropUnwanted(wanted, now)
 		d.hostWanted(ctx, wanted, now)
 		d.refreshRefused(ctx, refreshed, now)
 		if d.cfg.Auto && !now.Before(d.autoAt) {
@@ -48,13 +48,20 @@ func (d *Daemon) reconcileLoop(ctx context.Context) {
 	}
 }
 
-// dropUnwanted ends what was unpinned. With Auto everything hosted stays: dropping costs reputation.
-func (d *Daemon) dropUnwanted(wanted map[bt.InfoHash]struct{}) {
-	if d.cfg.Auto {
-		return
-	}
+// dropUnwanted ends what was unpinned: it is withdrawn from the report, and served until the server
+// has let it go. With Auto everything hosted stays: dropping costs reputation.
+func (d *Daemon) dropUnwanted(wanted map[bt.InfoHash]struct{}, now time.Time) {
 	for _, h := range d.snapshot() {
-		if _, ok := wanted[h.file.InfoHash]; ok {
+		if _, ok := wanted[h.file.InfoHash]; ok || d.cfg.Auto {
+			h.stay()
+			continue
+		}
+		if h.withdraw(now) {
+			d.log.Info("withdrawing; its files are needed until the server lets it go", "torrent", h.file.Name,
+				"infohash", h.file.InfoHash.String(), "folder", h.dir)
+			d.reportSoon()
+		}
+		if !h.free(now) {
 			continue
 		}
 		h.cancel()
@@ -113,7 +120,7 @@ func (d *Daemon) fetchAndHost(ctx context.Context, ih bt.InfoHash) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.host(ctx, f, raw, false)
+	_, err = d.host(ctx, f, raw, hosting{})
 	return err
 }
 

@@ -1,12 +1,14 @@
 package seeder
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/swarmstake/swarmstake/seeder/engine"
 )
 
 const (
@@ -14,6 +16,9 @@ const (
 	reportPause = time.Second
 	// maxReportEvery bounds what a server may ask for.
 	maxReportEvery = time.Hour
+	// maxBitmaps bounds the bytes of all bitmaps of a report; torrents beyond it are reported once
+	// others are complete.
+	maxBitmaps = 4 << 20
 )
 
 // reportLoop reports the hosted subset as often as the server says, and soon after a change. While
@@ -27,7 +32,8 @@ func (d *Daemon) reportLoop(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
 		wait := every
-		answer, err := d.client.Report(ctx, d.report())
+		report, left := d.report()
+		answer, err := d.client.Report(ctx, report)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -45,6 +51,7 @@ func (d *Daemon) reportLoop(ctx context.Context) {
 				wait = every
 			}
 			d.logRefusals(answer.Refused, refusals)
+			letGo(left, answer.Rechecking)
 		}
 		d.awaitReport(ctx, wait, failures == 0)
 	}
@@ -73,22 +80,45 @@ func (d *Daemon) awaitReport(ctx context.Context, wait time.Duration, hasten boo
 	}
 }
 
-// report is the subset hosted now. A torrent still being verified for the first time is left out.
-func (d *Daemon) report() Report {
-	r := Report{Port: d.eng.Port(), Claims: []Claim{}}
-	for _, h := range d.snapshot() {
-		if s := h.session.Load(); s != nil {
-			st := s.torrent.Stats()
-			r.Claims = append(r.Claims, Claim{InfoHash: h.file.InfoHash.String(), PeerID: hexID(st.PeerID),
-				Bytes: st.Size - st.Left, Complete: st.Complete})
+// report is the subset hosted now, and what is left out of it because it is withdrawn. A torrent still
+// being verified for the first time is left out too, as is one of which nothing is there.
+func (d *Daemon) report() (r Report, left []*hosted) {
+	r = Report{Port: d.eng.Port(), Claims: []Claim{}, Challenges: true}
+	all := d.snapshot()
+	slices.SortFunc(all, func(a, b *hosted) int { return bytes.Compare(a.file.InfoHash[:], b.file.InfoHash[:]) })
+	bitmaps := 0
+	for _, h := range all {
+		t := h.torrent()
+		switch {
+		case t == nil:
+		case h.isLeaving():
+			left = append(left, h)
+		default:
+			c := claim(t)
+			if bitmaps += len(c.Pieces); bitmaps <= maxBitmaps && c.Bytes > 0 {
+				r.Claims = append(r.Claims, c)
+			}
 		}
 	}
-	slices.SortFunc(r.Claims, func(a, b Claim) int { return strings.Compare(a.InfoHash, b.InfoHash) })
-	return r
+	return r, left
+}
+
+// claim says what is there of a torrent, piece by piece if it is not all of it.
+func claim(t *engine.Torrent) Claim {
+	st := t.Stats()
+	c := Claim{InfoHash: t.File.InfoHash.String(), PeerID: hexID(st.PeerID), Bytes: st.Size - st.Left, Complete: st.Complete}
+	if !st.Complete {
+		c.Pieces = t.Have()
+	}
+	return c
 }
 
 func (d *Daemon) logReportFailure(err error, failures int, wait time.Duration) {
 	var ae *APIError
+	if errors.As(err, &ae) && ae.ClockOff != 0 {
+		d.log.Error("the server does not accept this machine's clock; seeding goes on", "error", err, "again_in", wait)
+		return
+	}
 	if errors.As(err, &ae) && (ae.Status == http.StatusUnauthorized || ae.Status == http.StatusForbidden) {
 		d.log.Error("the server does not accept this node; pair again if it was removed", "error", err, "again_in", wait)
 		return

@@ -1,4 +1,4 @@
-// Package cli is the command line of the seeder daemon: join, run, status, torrents. It owns flags,
+// Package cli is the command line of the seeder daemon: join, run, status, torrents, maintenance. It owns flags,
 // their defaults and what people see on a terminal; the work is done by package seeder. It is a
 // package of its own, so that swarmstake can run the same code as a hidden subcommand.
 package cli
@@ -23,6 +23,7 @@ Get a pairing code on the website (Hosting > Pair a node), then:
   swarmseed join https://tracker.example --code ABCD-EFGH --quota 50GB
   swarmseed torrents add INFOHASH        what to host; or join with --auto
   swarmseed status                       what the server thinks of this node
+  swarmseed maintenance --for 2h         announce that this node will be away
 
 Everything the daemon knows is in one folder (--state). Keep node.key in it safe: it is the node.`
 
@@ -31,7 +32,7 @@ func New() *cobra.Command {
 	root := &cobra.Command{Use: "swarmseed", Short: "Host torrents for a Swarmstake tracker", Long: long,
 		SilenceUsage: true, SilenceErrors: true}
 	state := root.PersistentFlags().String("state", defaultState(), "folder of the daemon's key, settings and records")
-	root.AddCommand(newJoin(state), newRun(state), newStatus(state), newTorrents(state))
+	root.AddCommand(newJoin(state), newRun(state), newStatus(state), newTorrents(state), newMaintenance(state))
 	return root
 }
 

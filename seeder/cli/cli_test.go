@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/swarmstake/swarmstake/seeder/cli"
 )
@@ -40,6 +42,22 @@ func server(t *testing.T) *httptest.Server {
 	})
 	mux.HandleFunc("GET /api/v1/node/status", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"state":"active","audit_score_ppm":990000,"online_score_ppm":1000000,"earned_utok":"42","claims":[]}`)
+	})
+	mux.HandleFunc("POST /api/v1/node/maintenance", func(w http.ResponseWriter, r *http.Request) {
+		var span struct{ From, Until time.Time }
+		if err := json.NewDecoder(r.Body).Decode(&span); err != nil || span.Until.Sub(span.From) != 2*time.Hour {
+			t.Errorf("declared %+v: %v", span, err)
+		}
+		if span.From.Before(time.Now()) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			io.WriteString(w, `{"code":"maintenance","detail":"it has to be declared before"}`)
+			return
+		}
+		fmt.Fprintf(w, `{"declared":[{"from":%q,"until":%q}],"left_seconds":79200,"max_seconds":86400,"period_seconds":2592000}`,
+			span.From.Format(time.RFC3339), span.Until.Format(time.RFC3339))
+	})
+	mux.HandleFunc("GET /api/v1/node/maintenance", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"declared":[{"from":"2030-01-02T03:04:05Z","until":"2030-01-02T05:04:05Z"}],"left_seconds":79200,"max_seconds":86400,"period_seconds":2592000}`)
 	})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
@@ -88,6 +106,27 @@ func TestJoinTorrentsStatus(t *testing.T) {
 	}
 }
 
+func TestMaintenance(t *testing.T) {
+	s, state := server(t), t.TempDir()
+	if out, err := command(t, "join", s.URL, "--code", "ABCD-EFGH", "--state", state, "--listen", "127.0.0.1:0", "--no-run"); err != nil {
+		t.Fatal(err, out)
+	}
+	in := func(from string) []string {
+		return []string{"maintenance", "--state", state, "--for", "2h", "--from", from}
+	}
+	for _, args := range [][]string{{"maintenance", "--state", state, "--for", "2h"}, in("30m"), in("2035-01-02 03:04"), in("2035-01-02T03:04:05Z"), {"maintenance", "list", "--state", state}, {"status", "--state", state}} {
+		if out, err := command(t, args...); err != nil || !strings.Contains(out, "Away from 20") || !strings.Contains(out, "22h0m0s of 24h0m0s") {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	if out, err := command(t, "maintenance", "list", "--json", "--state", state); err != nil || !strings.Contains(out, `"left_seconds": 79200`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := command(t, in("2020-01-02 03:04")...); err == nil || !strings.Contains(err.Error(), "declared before") {
+		t.Errorf("in the past: %v", err)
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,6 +145,11 @@ func TestBadInput(t *testing.T) {
 		{"40 hex digits", []string{"torrents", "add", "nonsense"}},
 		{"swarmseed join", []string{"status"}},
 		{"swarmseed join", []string{"run"}},
+		{"swarmseed join", []string{"maintenance", "list"}},
+		{"swarmseed join", []string{"maintenance", "--for", "1h"}},
+		{"90m", []string{"maintenance", "--for", "-1h"}},
+		{"half an hour", []string{"maintenance", "--for", "1h", "--from", "soon"}},
+		{"for", []string{"maintenance"}},
 	} {
 		_, err := command(t, append(tc.args, "--state", t.TempDir())...)
 		if err == nil || !strings.Contains(err.Error(), tc.words) {

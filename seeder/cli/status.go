@@ -15,6 +15,8 @@ type status struct {
 	Local   []listed           `json:"torrents"`
 	Server  *seeder.NodeStatus `json:"server,omitempty"`
 	Problem string             `json:"problem,omitempty"`
+
+	Maintenance *seeder.Maintenance `json:"maintenance,omitempty"`
 }
 
 func newStatus(state *string) *cobra.Command {
@@ -50,20 +52,33 @@ func collect(c *cobra.Command, state string) (s status, err error) {
 	for _, l := range s.Local {
 		s.Used += l.Bytes
 	}
-	key, err := seeder.LoadOrCreateKey(state)
+	client, err := clientOf(state)
 	if err != nil {
 		return s, err
 	}
-	client, err := seeder.NewClient(seeder.ClientConfig{Server: s.Node.Server, Audience: s.Node.Audience, Key: key, Node: s.Node.NodeID})
+	ns, err := client.Status(c.Context())
 	if err != nil {
-		return s, err
-	}
-	if ns, err := client.Status(c.Context()); err != nil {
 		s.Problem = err.Error()
-	} else {
-		s.Server = &ns
+		return s, nil
+	}
+	s.Server = &ns
+	if m, err := client.Maintenance(c.Context()); err == nil {
+		s.Maintenance = &m
 	}
 	return s, nil
+}
+
+// clientOf speaks to the server as the node of a state folder.
+func clientOf(state string) (*seeder.Client, error) {
+	node, err := seeder.LoadNode(state)
+	if err != nil {
+		return nil, err
+	}
+	key, err := seeder.LoadOrCreateKey(state)
+	if err != nil {
+		return nil, err
+	}
+	return seeder.NewClient(seeder.ClientConfig{Server: node.Server, Audience: node.Audience, Key: key, Node: node.NodeID})
 }
 
 func show(c *cobra.Command, s status) {
@@ -77,7 +92,17 @@ func show(c *cobra.Command, s status) {
 	n := s.Server
 	printf(c, "State: %s, audits %.1f %%, online %.1f %%\n", n.State, float64(n.AuditScore)/1e4, float64(n.OnlineScore)/1e4)
 	printf(c, "utok: earned %s, retained %s, collateral %s\n", n.Earned, n.Retained, n.Collateral)
-	for _, cl := range n.Claims {
-		printf(c, "%s  %-7s  audits passed %d, failed %d  %s\n", cl.InfoHash, cl.State, cl.AuditsPassed, cl.AuditsFailed, cl.Name)
+	if s.Maintenance != nil && len(s.Maintenance.Declared) > 0 {
+		printMaintenance(c, *s.Maintenance)
 	}
+	for _, cl := range n.Claims {
+		printf(c, "%s  %-7s  audits passed %d, failed %d, %s  %s\n", cl.InfoHash, cl.State, cl.AuditsPassed, cl.AuditsFailed, lastPassed(cl), cl.Name)
+	}
+}
+
+func lastPassed(cl seeder.ClaimStatus) string {
+	if cl.ProvenAt == nil {
+		return "none yet"
+	}
+	return "last passed " + cl.ProvenAt.Local().Format(timeForm)
 }

@@ -34,6 +34,8 @@ type AddOptions struct {
 	// VerifyAll hashes every piece; otherwise only pieces not recorded as verified. Set it when the
 	// data may have changed while the engine did not have the torrent.
 	VerifyAll bool
+	// SeedOnly serves what is there and downloads nothing.
+	SeedOnly bool
 	// Progress is called with the bytes looked at so far, from several goroutines but never at the
 	// same time; nil: not at all.
 	Progress func(done, total bt.Bytes)
@@ -46,6 +48,7 @@ type Torrent struct {
 	t      *torrent.Torrent
 	gone   peerLog
 
+	seedOnly atomic.Bool
 	dropping sync.Once
 	frozen   atomic.Pointer[bt.Bytes] // Left at the time of Drop
 }
@@ -80,8 +83,7 @@ func (e *Engine) Add(ctx context.Context, file []byte, opt AddOptions) (*Torrent
 		t.Drop()
 		return nil, fmt.Errorf("verifying %s: %w", f.InfoHash, err)
 	}
-	t.t.AllowDataDownload()
-	t.t.DownloadAll()
+	t.SeedOnly(opt.SeedOnly)
 	return t, nil
 }
 
@@ -178,7 +180,11 @@ func (t *Torrent) Scrub(ctx context.Context) (damaged bt.Bytes, err error) {
 		return 0, nil
 	}
 	t.t.DisallowDataDownload() // a repair in between would hide the damage
-	defer t.t.AllowDataDownload()
+	defer func() {
+		if !t.seedOnly.Load() {
+			t.t.AllowDataDownload()
+		}
+	}()
 	if err := t.verify(ctx, AddOptions{VerifyAll: true}); err != nil {
 		return 0, fmt.Errorf("verifying %s again: %w", t.File.InfoHash, err)
 	}
