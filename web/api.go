@@ -74,7 +74,7 @@ func (s *site) health(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-func (s *site) discovery(w http.ResponseWriter, _ *http.Request) {
+func (s *site) discovery(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{
 		"name":                    s.Name,
 		"announce_base":           s.BaseURL + "/announce",
@@ -83,6 +83,8 @@ func (s *site) discovery(w http.ResponseWriter, _ *http.Request) {
 		"epoch_seconds":           int(s.Rules().EpochLength.Seconds()),
 		"report_interval_seconds": int(s.ReportInterval.Seconds()),
 		"price_rule":              s.priceRule(),
+		"seed_commitments":        s.commitments(r),
+		"public_keys":             s.PublicKeys,
 	})
 }
 

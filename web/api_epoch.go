@@ -46,7 +46,11 @@ func (s *site) apiEpoch(w http.ResponseWriter, r *http.Request) error {
 	if torrents == nil {
 		torrents = []store.TorrentReport{}
 	}
-	view, err := textAmounts(map[string]any{"epoch": report, "torrents": torrents, "next": next})
+	commitment, err := s.commitment(r, n)
+	if err != nil {
+		return err
+	}
+	view, err := textAmounts(map[string]any{"epoch": report, "commitment": commitment, "torrents": torrents, "next": next})
 	if err != nil {
 		return err
 	}

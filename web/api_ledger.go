@@ -108,7 +108,9 @@ func (s *site) links(r *http.Request, list []store.Evidence) ([]linkView, error)
 		case "epoch":
 			v.URL = "/economy/epochs/" + url.PathEscape(e.ID)
 		case "node":
-			v.URL = "/hosting"
+			v.URL = "/hosting/nodes/" + url.PathEscape(e.ID)
+		case "audit":
+			v.URL = "/audits/" + url.PathEscape(e.ID)
 		case "lock", "claim":
 			v.URL = "/wallet/lock"
 		case "unbonding":

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -119,13 +120,18 @@ func nodeID(r *http.Request) (bt.NodeID, error) {
 
 func (s *site) apiReport(w http.ResponseWriter, r *http.Request) error {
 	var in Report
-	if _, err := readJSON(r, &in); err != nil {
+	if !s.Dev && !s.reports.allow(fmt.Sprint(visitorOf(r).node.ID), s.Now()) {
+		return errSlowDown
+	}
+	body, err := readJSON(r, &in)
+	if err != nil {
 		return err
 	}
 	if in.Port == 0 {
 		return fail(http.StatusUnprocessableEntity, "port", "port must be the port that peers connect to, 1 to 65535.")
 	}
-	in.Addr = s.ClientAddr(r).Unmap()
+	in.Addr, in.Body = s.ClientAddr(r).Unmap(), body
+	in.Token, _ = bearer(r)
 	out, err := s.Hosting.Report(r.Context(), *visitorOf(r).node, in)
 	if err != nil {
 		return err
@@ -135,6 +141,9 @@ func (s *site) apiReport(w http.ResponseWriter, r *http.Request) error {
 	}
 	if out.Refused == nil {
 		out.Refused = []RefusedClaim{}
+	}
+	if out.Rechecking == nil {
+		out.Rechecking = []string{}
 	}
 	return answer(w, http.StatusOK, out)
 }

@@ -107,7 +107,10 @@ func (s *site) asNode(h handler) handler {
 		if !ok || !looksLikeJWT(secret) {
 			return errNode
 		}
-		n, err := s.nodeOf(r.Context(), secret)
+		n, signed, err := s.nodeOf(r.Context(), secret)
+		if err == nil && r.Method != http.MethodGet {
+			r.Body, err = signed.verify(r.Body)
+		}
 		if err != nil {
 			return err
 		}

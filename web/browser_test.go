@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
@@ -233,7 +234,7 @@ func (w *world) scenery(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if _, err := w.store.NextEpoch(t.Context(), [32]byte{}); err != nil {
+		if _, err := w.store.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{}); err != nil {
 			t.Fatal(err)
 		}
 	}

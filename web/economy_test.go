@@ -28,7 +28,7 @@ func TestParametersWithTheirDates(t *testing.T) {
 		}
 	}
 	set(map[string]string{"surge.base": "5", "old.key": "x"})
-	if _, err := w.store.NextEpoch(t.Context(), [32]byte{}); err != nil {
+	if _, err := w.store.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{}); err != nil {
 		t.Fatal(err)
 	}
 	set(map[string]string{"surge.base": "6"})
@@ -72,7 +72,7 @@ func TestEpochShowsHowItsPotWasSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	const torrents = 21 // more than a page
-	e, err := w.store.NextEpoch(t.Context(), [32]byte{0xab})
+	e, err := w.store.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{0xab})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,11 +92,11 @@ func TestEpochShowsHowItsPotWasSplit(t *testing.T) {
 	guest := w.client("")
 	w.problem(guest.get("/api/v1/economy/epochs/1"), 409, "epoch_under_way")
 	w.clock.Add(1000)
-	if _, err := w.store.NextEpoch(t.Context(), [32]byte{}); err != nil {
+	if _, err := w.store.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{}); err != nil {
 		t.Fatal(err)
 	}
 	waiting := guest.get("/api/v1/economy/epochs/1")
-	if w.problem(waiting, 409, "epoch_not_settled"); strings.Contains(string(waiting.body), "abab") || strings.Contains(string(waiting.body), "utok") {
+	if w.problem(waiting, 409, "epoch_not_settled"); strings.Contains(string(waiting.body), fmt.Sprintf("%x", e.Seed)) || strings.Contains(string(waiting.body), "utok") {
 		t.Errorf("before the settlement: %s", waiting.body)
 	}
 	epochs, err := w.store.Epochs(t.Context(), 2)
@@ -108,7 +108,7 @@ func TestEpochShowsHowItsPotWasSplit(t *testing.T) {
 	}
 	v := w.want(guest.get("/api/v1/economy/epochs/1"), 200).json(t)
 	report, page := v["epoch"].(map[string]any), v["torrents"].([]any)
-	if report["seed"] != "ab"+strings.Repeat("0", 62) || report["pot_utok"] != "2100" || report["number"] != 1.0 || len(page) != 20 {
+	if report["seed"] != fmt.Sprintf("%x", e.Seed) || report["pot_utok"] != "2100" || report["number"] != 1.0 || len(page) != 20 {
 		t.Errorf("%d torrents, %v", len(page), report)
 	}
 	split := page[0].(map[string]any)["splits"].([]any)[0].(map[string]any)

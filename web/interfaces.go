@@ -2,9 +2,12 @@ package web
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"time"
 
+	"github.com/swarmstake/swarmstake/availability"
+	"github.com/swarmstake/swarmstake/availability/challenge"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker"
@@ -22,6 +25,8 @@ type Store interface {
 	nodes
 	parameters
 	operations
+	audits
+	badges
 	Overview(context.Context) (store.Overview, error)
 	EpochFigures(ctx context.Context, n int) ([]store.EpochFigures, error)
 }
@@ -108,32 +113,50 @@ type Keys interface {
 	AnnounceURL(bt.MemberID, bt.InfoHash) string
 }
 
-// Hosting takes nodes' reports and tells them how they stand.
+// Hosting takes nodes' reports, asks them for what they claim, and tells them how they stand.
 type Hosting interface {
 	Report(context.Context, store.Node, Report) (ReportAnswer, error)
 	Status(context.Context, store.Node) (NodeStatus, error)
+	// Challenges delivers what the node is asked for; if there is nothing it waits that long.
+	Challenges(ctx context.Context, n store.Node, wait time.Duration) ([]challenge.Challenge, error)
+	// AnswerChallenge reads an answer, no further than was asked for, and says what was seen of it
+	// (availability.Verdict).
+	AnswerChallenge(ctx context.Context, n store.Node, id int64, body io.Reader) (verdict string, err error)
+	// DeclareMaintenance announces an absence; its errors are those of availability.Standing.Declare.
+	DeclareMaintenance(ctx context.Context, n store.Node, from, until time.Time) (Maintenance, error)
+	Maintenance(context.Context, store.Node) (Maintenance, error)
 }
 
 // Report is the whole of what a node hosts; what is absent is withdrawn.
 type Report struct {
-	Port   uint16     `json:"port"`
-	Claims []Claim    `json:"claims"`
-	Addr   netip.Addr `json:"-"` // of the connection
+	Port   uint16  `json:"port"`
+	Claims []Claim `json:"claims"`
+	// Challenges says that the node asks for challenges and answers them.
+	Challenges bool       `json:"challenges"`
+	Addr       netip.Addr `json:"-"` // of the connection
+	Token      string     `json:"-"` // that the node signed, with the hash of Body
+	Body       []byte     `json:"-"` // as it arrived
 }
 
-// Claim is one torrent of a report. Hashes are 40 hex digits.
+// Claim is one torrent of a report. Hashes are 40 hex digits. Pieces are those that it has, piece 0
+// in the highest bit of the first byte; absent: all of them.
 type Claim struct {
 	InfoHash string   `json:"infohash"`
 	PeerID   string   `json:"peer_id"`
 	Bytes    bt.Bytes `json:"bytes"`
 	Complete bool     `json:"complete"`
+
+	Pieces availability.Bitmap `json:"pieces,omitempty"`
 }
 
 // ReportAnswer says what became of a report.
 type ReportAnswer struct {
-	Accepted           []string       `json:"accepted"`
-	Refused            []RefusedClaim `json:"refused"`
-	ReportAgainSeconds int            `json:"report_again_seconds"`
+	Accepted []string       `json:"accepted"`
+	Refused  []RefusedClaim `json:"refused"`
+	// Rechecking are torrents that the report withdrew and that are looked at once more: the node
+	// keeps their data until they are no longer listed.
+	Rechecking         []string `json:"rechecking"`
+	ReportAgainSeconds int      `json:"report_again_seconds"`
 }
 
 // RefusedClaim is a claim that does not count, and why.

@@ -17,12 +17,12 @@ import (
 // settled ends an epoch of a second and settles it.
 func (w *world) settled() {
 	w.Helper()
-	e, err := w.store.NextEpoch(w.Context(), [32]byte{})
+	e, err := w.store.NextEpoch(w.Context(), availability.DefaultParams(), [32]byte{})
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.clock.Add(int64(time.Second))
-	if _, err := w.store.NextEpoch(w.Context(), [32]byte{}); err != nil {
+	if _, err := w.store.NextEpoch(w.Context(), availability.DefaultParams(), [32]byte{}); err != nil {
 		w.Fatal(err)
 	}
 	epochs, err := w.store.Unsettled(w.Context())

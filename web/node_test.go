@@ -94,7 +94,7 @@ func TestNodeTokens(t *testing.T) {
 	good := func(jti string) string { return sign(t, jwt.SigningMethodEdDSA, nodeKey(), "1", w.claims(jti)) }
 	report := fmt.Sprintf(`{"port":51413,"claims":[{"infohash":%q,"peer_id":%q,"bytes":16384,"complete":true}]}`, ih, strings.Repeat("41", 20))
 
-	answer := w.want(w.client(good("a")).post("/api/v1/node/report", report), 200).json(t)
+	answer := w.want(w.signed("a", []byte(report)).post("/api/v1/node/report", report), 200).json(t)
 	if answer["report_again_seconds"] != 60.0 || len(w.hosting.last.Claims) != 1 || !w.hosting.last.Addr.IsLoopback() {
 		t.Fatalf("answer %v, report %+v", answer, w.hosting.last)
 	}

@@ -27,7 +27,9 @@ func (s *site) pageRoutes(r chi.Router) {
 	r.Get("/economy/parameters", s.page(s.pageParameters))
 	r.Get("/economy/epochs/{epoch}", s.page(s.pageEpoch))
 	r.Get("/clients", s.page(s.pageClients))
+	s.auditPages(r)
 	r.Route("/admin", s.adminPages)
+	s.badgePages(r)
 
 	r.Get("/torrents", s.members(s.pageTorrents))
 	r.Get("/torrents/{infohash}", s.members(s.pageTorrent))
@@ -87,6 +89,9 @@ func (s *site) adminPages(r chi.Router) {
 	r.Post("/vouchers/{batch}/revoke", s.operators(s.doRevokeBatch))
 	r.Get("/members", s.operators(s.pageAdminMembers))
 	r.Post("/members/{id}/verify", s.operators(s.doVerify))
+	r.Get("/audits", s.operators(s.pageAdminAudits))
+	r.Get("/nodes", s.operators(s.pageAdminNodes))
+	r.Post("/nodes/{node}/lift", s.operators(s.doLift))
 	r.Get("/slashes", s.operators(s.pageSlashes))
 	r.Post("/slashes/{id}/return", s.operators(s.doReturnSlash))
 }
@@ -287,8 +292,12 @@ func (s *site) torrentPage(r *http.Request, t store.Torrent) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	hosting, err := s.torrentHosting(r, t)
+	if err != nil {
+		return nil, err
+	}
 	row := s.rows([]store.Torrent{t})[0]
-	return &view{name: "torrent", title: t.Name, data: map[string]any{"Sponsors": sponsors, "T": row, "Q": q, "Chart": s.newChart(history), "Base": s.Rules().Economy.BasePrice, "Surge": s.Rules().Surge,
+	return &view{name: "torrent", title: t.Name, data: map[string]any{"Sponsors": sponsors, "Hosting": hosting, "T": row, "Q": q, "Chart": s.newChart(history), "Base": s.Rules().Economy.BasePrice, "Surge": s.Rules().Surge,
 		"Budget": showGiB(q.Budget)}}, nil
 }
 

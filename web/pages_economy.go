@@ -79,6 +79,9 @@ func (s *site) pageEpoch(_ http.ResponseWriter, r *http.Request) (*view, error) 
 		return nil, err
 	}
 	d := map[string]any{"R": report, "Previous": n - 1, "Next": n + 1}
+	if d["Commitment"], err = s.commitment(r, n); err != nil {
+		return nil, err
+	}
 	if report.SettledMs > 0 {
 		torrents, more, err := s.splits(r, n, after)
 		if err != nil {

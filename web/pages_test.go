@@ -57,7 +57,7 @@ func TestPagesAreGuarded(t *testing.T) {
 	b := w.browser()
 	w.want(b.form("/sign-up", map[string]string{"name": "alice", "password": password}), 303)
 	ih := w.want(b.upload(torrentFile("a")), 201).json(t)["infohash"].(string)
-	for _, path := range []string{"/", "/economy", "/economy/parameters", "/torrents", "/upload", "/buy", "/hosting", "/torrents/" + ih, "/sign-in", "/sign-up",
+	for _, path := range []string{"/", "/economy", "/economy/parameters", "/availability", "/torrents", "/upload", "/buy", "/hosting", "/torrents/" + ih, "/sign-in", "/sign-up",
 		"/wallet", "/wallet/stake", "/wallet/lock", "/wallet/sell", "/wallet/pay", "/wallet/held", "/wallet/invites"} {
 		r := w.want(b.get(path), 200)
 		csp := r.header.Get("Content-Security-Policy")
@@ -142,10 +142,10 @@ func TestNaughtyStrings(t *testing.T) {
 	for i, s := range naughty {
 		q := url.QueryEscape(s)
 		for _, path := range []string{"/torrents?q=", "/torrents?sort=", "/torrents?cursor=", "/wallet?cursor=", "/buy?tokens=", "/sign-in?next=", "/sign-up?invite=", "/api/v1/sale?amounts=",
-			"/wallet/sell?tokens=", "/wallet/lock?weeks=4&amount=", "/wallet/lock?amount=1&weeks=", "/wallet/pay?cursor=", "/wallet/export?format=", "/economy/parameters?cursor="} {
+			"/wallet/sell?tokens=", "/wallet/lock?weeks=4&amount=", "/wallet/lock?amount=1&weeks=", "/wallet/pay?cursor=", "/wallet/export?format=", "/economy/parameters?cursor=", "/availability?cursor=", fmt.Sprintf("/hosting/nodes/%d?cursor=", node)} {
 			check(path, s, b.get(path+q))
 		}
-		for _, path := range []string{"/torrents/", "/setup/", "/static/", "/api/v1/torrents/", "/transfers/", "/api/v1/transfers/", "/economy/epochs/"} {
+		for _, path := range []string{"/torrents/", "/setup/", "/static/", "/api/v1/torrents/", "/transfers/", "/api/v1/transfers/", "/economy/epochs/", "/audits/", "/api/v1/audits/", "/hosting/nodes/"} {
 			check(path, s, b.get(path+url.PathEscape(s)))
 		}
 		key := fmt.Sprint("k", i)
@@ -155,6 +155,7 @@ func TestNaughtyStrings(t *testing.T) {
 		check("/stake key", s, b.form("/stake", map[string]string{"key": s, "amount": "1"}))
 		check("pledge", s, b.form(fmt.Sprintf("/hosting/%d/pledge", node), map[string]string{"key": key + "p", "amount": s}))
 		check("unpledge", s, b.form(fmt.Sprintf("/hosting/%d/unpledge", node), map[string]string{"key": key + "q", "amount": s}))
+		check("maintenance", s, b.form(fmt.Sprintf("/hosting/nodes/%d/maintenance", node), map[string]string{"from": s, "hours": s}))
 		check("/wallet/stake", s, b.form("/wallet/stake", map[string]string{"key": key + "t", "amount": s}))
 		check("/wallet/unstake", s, b.form("/wallet/unstake", map[string]string{"key": key + "u", "amount": s}))
 		check("/wallet/sell", s, b.form("/wallet/sell", map[string]string{"key": key + "v", "tokens": s, "min_refund": s}))

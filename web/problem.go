@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
@@ -35,6 +36,7 @@ var (
 	errMethod   = fail(http.StatusMethodNotAllowed, "method_not_allowed", "This address does not take this method.")
 	errSignIn   = fail(http.StatusUnauthorized, "sign_in", "Sign in, or send a valid API token as 'Authorization: Bearer'.")
 	errNode     = fail(http.StatusUnauthorized, "node_token", "Send a fresh token signed with the node's key as 'Authorization: Bearer'.")
+	errBody     = fail(http.StatusUnauthorized, "node_body", "The token's claim 'body' must be the SHA-256 of the request's body, in base64url without padding.")
 	errPassword = fail(http.StatusUnauthorized, "wrong_password", "Name or password is wrong.")
 	errOperator = fail(http.StatusForbidden, "operator_only", "Only an operator may do this.")
 	errSlowDown = fail(http.StatusTooManyRequests, "slow_down", "Too many attempts; wait some minutes and try again.")
@@ -94,6 +96,12 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 	if p := lockProblem(err); p != nil {
 		return p
 	}
+	if p := challengeProblem(err); p != nil {
+		return p
+	}
+	if p := badgeProblem(err); p != nil {
+		return p
+	}
 	s.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	return errInternal
 }
@@ -145,15 +153,17 @@ func answer(w http.ResponseWriter, status int, v any) error {
 const (
 	maxBody    = 64 << 10
 	maxUpload  = catalog.MaxFileBytes + maxBody
-	maxReports = 4 << 20 // a node's report of about 30,000 torrents
+	maxReports = 8 << 20 // a node's report of about 30,000 torrents, or bitmaps of fewer
 )
 
 func bodyLimit(r *http.Request) int64 {
-	switch r.URL.Path {
-	case "/api/v1/torrents", "/upload":
+	switch {
+	case r.URL.Path == "/api/v1/torrents", r.URL.Path == "/upload":
 		return maxUpload
-	case "/api/v1/node/report":
+	case r.URL.Path == "/api/v1/node/report":
 		return maxReports
+	case strings.HasPrefix(r.URL.Path, answerPath):
+		return maxAnswer
 	}
 	return maxBody
 }

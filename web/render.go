@@ -125,7 +125,7 @@ func (s *site) again(r *http.Request, v *view, err error) (*view, error) {
 }
 
 func (s *site) parsePages() (map[string]*template.Template, error) {
-	base, err := template.New("").Funcs(s.funcs()).ParseFS(files, "templates/layout.html")
+	base, err := template.New("").Funcs(s.funcs()).ParseFS(files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +162,7 @@ func (s *site) funcs() template.FuncMap {
 		"cost":    func(t store.Torrent) string { return s.money(fullCost(t)) },
 		"has":     strings.HasPrefix,
 		"every":   span,
+		"length":  length,
 		"amount":  s.amountOf,
 		"net":     func(gross, held tokens.Amount) string { return s.money(gross - held) },
 		"receipt": receiptPath,
@@ -202,6 +203,18 @@ func span(d time.Duration) string {
 		}
 	}
 	return d.String()
+}
+
+// length writes a duration in hours and minutes, rounded down.
+func length(d time.Duration) string {
+	h, m := int(d.Hours()), int(d.Minutes())%60
+	switch {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	}
+	return fmt.Sprintf("%d h %d min", h, m)
 }
 
 // showBytes writes a size with two decimals of the largest binary unit that it fills.

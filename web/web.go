@@ -18,6 +18,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/swarmstake/swarmstake/availability"
+	"github.com/swarmstake/swarmstake/availability/badge"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens/settle"
@@ -34,6 +36,7 @@ type Config struct {
 	ReportInterval time.Duration                  // between two reports of a node
 	Rules          func() Rules                   // in force; required
 	Parameters     map[string]ParameterInfo       // what the keys of parameters mean
+	PublicKeys     badge.Keys                     // that verify badges
 	ClientAddr     func(*http.Request) netip.Addr // nil: the connection's address
 	Now            func() time.Time               // nil: time.Now
 	Random         func([]byte)                   // nil: crypto/rand
@@ -46,6 +49,8 @@ type Rules struct {
 	Economy     store.Economy
 	Surge       surge.Params
 	Settle      settle.Params
+
+	Availability availability.Params
 }
 
 // Deps are what the handlers ask.
@@ -55,6 +60,7 @@ type Deps struct {
 	Roster  Roster
 	Keys    Keys
 	Hosting Hosting
+	Records Records
 }
 
 // site is the handler's state; it is read-only but for the limiters.
@@ -71,6 +77,9 @@ type site struct {
 	uploads   *limiter
 	moves     *limiter
 	codes     *limiter // wrong voucher codes
+	reports   *limiter // of a node
+	covered   coverageMemo
+	record    chan struct{} // held while an epoch's record of audits is made
 }
 
 // Limits of SECURITY 26.
@@ -80,6 +89,7 @@ const (
 	uploadEvery, uploadBurst = 3 * time.Minute, 20 // 20 per hour for a member
 	moveEvery, moveBurst     = 2 * time.Second, 60 // requests of a member that move money
 	codeEvery, codeBurst     = time.Minute, 10     // wrong voucher codes of a member, and of an address
+	reportEvery, reportBurst = 5 * time.Second, 20 // reports of a node
 	maxLimiters              = 50_000              // keys remembered; above, the oldest are forgotten
 )
 
@@ -91,7 +101,7 @@ func New(cfg Config, deps Deps) (http.Handler, error) {
 	}
 	s := &site{Config: cfg.withDefaults(), Deps: deps, audience: cfg.BaseURL, secure: u.Scheme == "https",
 		signIns: newLimiter(signInEvery, signInBurst), joins: newLimiter(joinEvery, joinBurst), uploads: newLimiter(uploadEvery, uploadBurst),
-		codes: newLimiter(codeEvery, codeBurst), moves: newLimiter(moveEvery, moveBurst)}
+		codes: newLimiter(codeEvery, codeBurst), moves: newLimiter(moveEvery, moveBurst), record: make(chan struct{}, 1), reports: newLimiter(reportEvery, reportBurst)}
 	if s.pages, err = s.parsePages(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -158,6 +168,8 @@ func (s *site) apiRoutes(r chi.Router) {
 	r.Get("/economy/parameters", s.api(s.apiParameters))
 	r.Get("/economy/epochs/{epoch}", s.api(s.apiEpoch))
 
+	s.auditAPI(r)
+	s.badgeAPI(r)
 	r.Get("/clients", s.api(s.apiClients))
 	r.Route("/admin", s.adminRoutes)
 
@@ -168,6 +180,10 @@ func (s *site) apiRoutes(r chi.Router) {
 	r.Post("/nodes/{node}/unpledge", s.api(s.asMember(s.apiUnpledge)))
 	r.Post("/node/report", s.api(s.asNode(s.apiReport)))
 	r.Get("/node/status", s.api(s.asNode(s.apiStatus)))
+	r.Get("/node/challenges", s.api(s.asNode(s.apiChallenges)))
+	r.Post("/node/challenges/{id}", s.api(s.asNode(s.apiAnswerChallenge)))
+	r.Get("/node/maintenance", s.api(s.asNode(s.apiMaintenance)))
+	r.Post("/node/maintenance", s.api(s.asNode(s.apiDeclareMaintenance)))
 }
 
 // moneyRoutes are those of a member's wallet, and of the sale.
@@ -210,6 +226,9 @@ func (s *site) adminRoutes(r chi.Router) {
 	r.Post("/vouchers/{batch}/revoke", operator(s.apiRevokeBatch))
 	r.Get("/members/unverified", operator(s.apiUnverified))
 	r.Post("/members/{id}/verify", operator(s.apiVerify))
+	r.Get("/audits", operator(s.apiAdminAudits))
+	r.Get("/nodes", operator(s.apiAdminNodes))
+	r.Post("/nodes/{node}/lift", operator(s.apiLift))
 	r.Get("/slashes", operator(s.apiSlashes))
 	r.Post("/slashes/{id}/return", operator(s.apiReturnSlash))
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
@@ -58,7 +59,10 @@ func (fakeKeys) AnnounceURL(m bt.MemberID, h bt.InfoHash) string {
 	return fmt.Sprintf("http://tracker.test/announce/%08x%s/announce", uint32(m), h.String()[:32])
 }
 
-type fakeHosting struct{ last web.Report }
+type fakeHosting struct {
+	last web.Report
+	fakeChallenges
+}
 
 func (f *fakeHosting) Report(_ context.Context, _ store.Node, r web.Report) (web.ReportAnswer, error) {
 	f.last = r
@@ -84,14 +88,14 @@ func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world 
 		f(&cfg, &eco)
 	}
 	cfg.Rules = func() web.Rules {
-		return web.Rules{EpochLength: time.Hour, Economy: eco, Surge: surge.DefaultParams(), Settle: settle.DefaultParams()}
+		return web.Rules{EpochLength: time.Hour, Economy: eco, Surge: surge.DefaultParams(), Settle: settle.DefaultParams(), Availability: availability.DefaultParams()}
 	}
 	s, err := store.Open(t.Context(), w.dir, store.Options{Now: w.now, Economy: eco, Faucet: store.FaucetPerDay})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.store = s
-	h, err := web.New(cfg, web.Deps{Store: s, Live: fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting})
+	h, err := web.New(cfg, web.Deps{Store: s, Live: fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting, Records: fakeRecords{}})
 	if err != nil {
 		t.Fatal(err)
 	}
