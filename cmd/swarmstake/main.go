@@ -51,7 +51,7 @@ Host and earn: swarmseed join URL --code CODE`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCmd(), demo.New(), ledgerCmd(), backupCmd(), adminCmd(), configCmd(), torrentcmd.New(), bench.New(), simulateCmd(), seederCmd())
+	cmd.AddCommand(serveCmd(), demo.New(), ledgerCmd(), auditCmd(), backupCmd(), adminCmd(), configCmd(), torrentcmd.New(), bench.New(), simulateCmd(), badgeCmd(), seederCmd())
 	return cmd
 }
 

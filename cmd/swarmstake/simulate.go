@@ -47,12 +47,14 @@ Columns:
   probation          pay that waits for its member's honesty to rise
   profit             pay, hot bonus and the fees of one's own ring, less what was charged; tokens
 
-The same scenario and seed give the same figures on every machine.
+The same scenario and seed give the same figures on every machine. How nodes fare that host, and what
+audits find, 'swarmstake simulate hosting' plays.
 
   swarmstake simulate pretenders wash --days 14
   swarmstake simulate cold --greed 100 --seed 7
   swarmstake simulate --uneven --json > figures.json`,
 		ValidArgs: scenarioNames(),
+		Args:      cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			scenarios, err := s.scenarios(args, cmd.Flags().Changed("greed"))
 			if err != nil {
@@ -67,6 +69,7 @@ The same scenario and seed give the same figures on every machine.
 	f.IntVar(&s.greed, "greed", 100, "what attackers claim, in percent of what an honest seeder uploads (default of cold: 50)")
 	f.BoolVar(&s.uneven, "uneven", false, "lines that differ by a factor of 16, leechers that upload, downloads of half an hour")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON, in bytes, micro-tokens and parts per million")
+	cmd.AddCommand(simulateHostingCmd())
 	return cmd
 }
 

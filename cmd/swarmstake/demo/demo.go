@@ -148,7 +148,7 @@ func configuration(dir, listen string) server.Config {
 	a.Blocks, a.RenewalBlocks, a.MaxBytes, a.MaxPieces = 4, 2, 1<<20, 4
 	a.EntryDelay, a.DrawInterval, a.DrawWindow = 0, 4*time.Second, 2*time.Second
 	a.ProofLifetime, a.RenewalLead, a.ClaimLapse, a.AuditTimeout = 90*time.Second, 30*time.Second, 15*time.Second, 60*time.Second
-	a.RecheckDelay, a.RepairDelay, a.RetryDelay, a.RetryMax = 3*time.Second, 20*time.Second, time.Second, 4*time.Second
+	a.RecheckDelay, a.RepairDelay, a.RetryDelay, a.RetryMax = 1500*time.Millisecond, 20*time.Second, time.Second, 4*time.Second
 	a.ObservationGap = 5 * time.Second
 	c.Economy.FreeOnce, c.Economy.FreeMonthly, c.Economy.FreeDaily = 0, 0, 0 // the downloads are to cost something
 	c.Settle.HonestyPriorPPM = c.Settle.HonestPPM                            // nobody has the time to earn trust

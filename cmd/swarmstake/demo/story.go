@@ -113,7 +113,7 @@ func (s *story) watch(e server.Event) {
 		s.say("audit of node %d: wrong bytes (%s)", a.Claim.Node, a.Kind)
 		if a.Slashed > 0 {
 			s.slashed += a.Slashed
-			s.say("confirmed on the second look: %s VIDYA of collateral slashed", a.Slashed)
+			s.say("confirmed at the last look: %s VIDYA of collateral slashed", a.Slashed)
 		}
 	}
 	if e.Settled != nil && (e.Settled.Pot > 0 || e.Settled.Hosting > 0) {
@@ -269,7 +269,7 @@ func (s *story) pledge(ctx context.Context, h *host) error {
 const collateral = 2 * tokens.Unit
 
 func (s *story) provenSeeders(ctx context.Context, want int) (bool, error) {
-	claims, err := s.srv.Store().LiveClaims(ctx)
+	claims, err := s.srv.Store().LoadClaims(ctx)
 	n := 0
 	for _, c := range claims {
 		if c.State == availability.Proven {

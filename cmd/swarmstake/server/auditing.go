@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,374 +12,225 @@ import (
 	"github.com/swarmstake/swarmstake/availability/probe"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tracker/bt"
-	"github.com/swarmstake/swarmstake/tracker/catalog"
-	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
-const maxCachedTorrents = 64 // parsed torrent files kept for audits
-
-// auditor carries out what package availability schedules.
+// auditor carries out what package availability decides: it hears who claims what, asks for what is
+// due, and has the answers judged. Claims are kept in memory in a book; what a verdict, a report or
+// the passing of time changes is written first and then put into it.
 type auditor struct {
-	server *Server
-	prober *probe.Prober
-	slots  chan struct{} // audits under way
-	wg     sync.WaitGroup
-	last   time.Time // of the last accrual
+	server   *Server
+	prober   *probe.Prober
+	torrents *torrentCache
+	places   places
+	nodes    *challenger
+	slots    chan struct{} // audits over the wire under way
+	looks    chan struct{} // other looks at peers under way
+	wg       sync.WaitGroup
+	answers  chan store.Judgement // to be judged
+	judging  chan struct{}        // closed when all are
 
-	cursor  int // shard of the swarms where the next round begins
-	entries int // new claims that this round may still enter
+	cursor int       // shard of the swarms where the next round begins
+	last   time.Time // of the last round
+
+	rounds int                      // so far; the round's own, like the next
+	toTry  []store.ServingCandidate // seeders to download from
 
 	mu       sync.Mutex // guards what follows
-	heard    time.Time  // the last announce of anybody
-	dials    []dial     // of the last dialMemory
-	torrents map[bt.TorrentID]*catalog.Torrent
-	counts   map[bt.TorrentID]int // pieces of every torrent that was parsed: asked for in each round
+	book     *availability.Book
+	draws    *availability.Draws
+	epoch    int64                        // of draws
+	peers    map[peerKey]bt.NodeID        // which node announces under a peer id, as the nodes ever reported it
+	heard    time.Time                    // the last announce of anybody
+	dialled  map[netip.Prefix]int         // audits over the wire under way
+	dials    map[store.SeederKey]dial     // of the last dialMemory
+	away     map[netip.AddrPort]time.Time // where nobody answered lately
+	invited  map[int64]invitation         // claims whose peer is told of the prober
+	manifest int64                        // bytes of the learned manifest
 }
 
-// round enters claims from the swarms, expires old ones, accrues proven time, and starts the
-// audits that are due.
+const (
+	// maxAnswers wait for the judge; more hold up those who carry audits out.
+	maxAnswers = 1024
+	// maxJudged is how many audits are judged in one transaction.
+	maxJudged = 200
+	// maxChallenges is how many daemons' challenges one round issues.
+	maxChallenges = 1000
+	// maxStill is how long a server may not have looked, beyond what its configuration says, without
+	// that counting as an outage; at most a quarter of the silence after which claims lapse.
+	maxStill = time.Minute
+)
+
+// openAuditor makes the auditor, and the key that badges are signed with.
+func (s *Server) openAuditor(ctx context.Context) error {
+	conf, err := s.conf.proberConfig()
+	if err != nil {
+		return err
+	}
+	prober, err := probe.New(conf)
+	if err != nil {
+		return err
+	}
+	where, err := openPlaces(s.conf.Geo)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	s.auditor = &auditor{server: s, prober: prober, torrents: newTorrentCache(s.store), places: where, nodes: newChallenger(s),
+		slots: make(chan struct{}, s.conf.Probe.Concurrency), looks: make(chan struct{}, lookSlots(s.conf.Probe.Concurrency)), answers: make(chan store.Judgement, maxAnswers), judging: make(chan struct{}),
+		book: availability.NewBook(), peers: map[peerKey]bt.NodeID{}, invited: map[int64]invitation{}, dials: map[store.SeederKey]dial{}, dialled: map[netip.Prefix]int{}, away: map[netip.AddrPort]time.Time{}}
+	if s.conf.Probe.LeechAddr == "" && !s.conf.Dev {
+		s.log.Warn("seeders can recognise the tracker when it tries them like a leecher: set probe.leech_addr to another address of this machine")
+	}
+	s.badges, err = s.openBadges(ctx)
+	return err
+}
+
+// round hears the swarms, lapses what time did, and starts the audits and looks that are due.
 func (a *auditor) round(ctx context.Context, now time.Time) error {
-	s := a.server
-	if err := a.refreshClaims(ctx, now); err != nil {
-		return fmt.Errorf("refresh claims: %w", err)
-	}
-	if err := s.store.ExpireClaims(ctx, s.rules().Availability); err != nil {
-		return fmt.Errorf("expire claims: %w", err)
-	}
 	last := a.last
-	a.last = now // before the commit: if its answer is lost, time is lost rather than counted twice
-	if dt := now.Sub(last); !last.IsZero() && dt > 0 && dt <= max(maxAccrual, 2*s.conf.Server.AuditInterval) {
-		if err := s.store.AccrueProven(ctx, s.rules().Availability, s.epoch().Number, dt); err != nil {
+	a.last = now.Round(0) // the wall clock: it goes on while a machine sleeps, and jumps when it is set
+	if still := a.last.Sub(last); !last.IsZero() && still > a.server.stillness() {
+		if err := a.excuse(ctx, still); err != nil {
+			a.last = last // the next round brings it to its end
 			return err
 		}
 	}
-	claims, err := s.store.LiveClaims(ctx)
-	if err != nil {
+	if err := a.redraw(ctx); err != nil {
 		return err
 	}
-	return errors.Join(a.start(ctx, now, claims), a.look(ctx))
+	err := errors.Join(a.listen(ctx), a.lapse(ctx, now)) // what cannot be written holds up no audits
+	a.nodes.expire(now)
+	a.start(ctx, now)
+	return errors.Join(err, a.lookAround(ctx))
 }
 
-// maxAccrual bounds what one round adds, if rounds are not far apart by configuration: a pause of
-// ours proves nothing.
-const maxAccrual = time.Minute
+// stillness is the longest time between two rounds that is no outage.
+func (s *Server) stillness() time.Duration {
+	return 2*s.conf.Server.AuditInterval + min(maxStill, s.rules().Availability.ClaimLapse/4)
+}
 
-// entriesPerSlot is how many new claims one round enters for each audit that can run at a time:
-// more could not be audited before the next round anyway.
-const entriesPerSlot = 4
-
-// refreshClaims turns seeding sessions into claims: a session whose peer id a node reported
-// refreshes that node's claim, while it makes it, and says where it can be reached; any other is a
-// standard client's. What a node withdrew or lost by a verdict does not come back by its announces.
-func (a *auditor) refreshClaims(ctx context.Context, now time.Time) error {
-	s := a.server
-	nodes, err := s.nodePeers(ctx)
-	if err != nil {
-		return err
+// start begins as many audits as there are slots for; the rest stays due.
+func (a *auditor) start(ctx context.Context, now time.Time) {
+	p := a.server.rules().Availability
+	free := cap(a.slots) - len(a.slots)
+	a.mu.Lock()
+	due := a.book.Due(p, now, a.draws, free+maxChallenges)
+	epoch := a.epoch
+	claims := make([]availability.Claim, len(due))
+	for i, audit := range due {
+		claims[i], _ = a.book.Get(audit.Claim)
 	}
-	rows, err := s.store.LiveClaims(ctx)
-	if err != nil {
-		return err
-	}
-	live := liveClaims(rows)
-	a.entries = entriesPerSlot * cap(a.slots)
-	var reports []store.ClaimReport
-	a.cursor = s.swarms.Seeders(a.cursor, s.conf.heardShards(), maxHeard, func(seeders []swarm.Seeder) {
-		for _, x := range seeders {
-			a.hear(x.Last)
-			if r, ok := a.report(ctx, x, nodes[peerKey{x.Member, x.PeerID}], live); ok {
-				reports = append(reports, r)
+	away := a.stillAway(now, min(p.RetryDelay, awayMemory))
+	a.mu.Unlock()
+	for i, audit := range due {
+		c := claims[i]
+		challenged := c.Carrier(a.nodes.desk.Polls(now, c.Node)) == availability.Challenge
+		dial := !challenged && !away[c.Addr]
+		if dial && !a.takeSlot(c, now) {
+			continue
+		}
+		a.wg.Go(func() {
+			if dial {
+				defer a.freeSlot(c)
 			}
+			a.carryOut(ctx, audit, c, epoch, challenged, dial)
+		})
+	}
+}
+
+func (a *auditor) carryOut(ctx context.Context, audit availability.Audit, c availability.Claim, epoch int64, challenged, dial bool) {
+	j := store.Judgement{Audit: audit, Claim: c, Epoch: epoch, Carrier: availability.Wire, Place: a.places.of(c.Addr.Addr(), c.RTT)}
+	switch {
+	case challenged:
+		j.Carrier = availability.Challenge
+		j.Outcome = a.challenge(ctx, audit, c, epoch)
+	case !c.Addr.IsValid():
+		j.Outcome = availability.Outcome{OurSide: true, Reason: "the client has not announced where it can be reached"}
+	default:
+		if j.Outcome = (availability.Outcome{Unreachable: true, Reason: "nobody answered at this address just now"}); dial {
+			j.Outcome = a.ask(ctx, audit, c)
+			a.noteAway(c.Addr, j.Outcome)
 		}
-	})
-	return s.store.PutClaims(ctx, reports)
+		if j.Outcome.Unreachable {
+			a.invite(ctx, audit, c, epoch)
+		}
+	}
+	a.answer(ctx, j)
 }
 
-// maxHeard is of how many seeders one round takes note at least, if there are so many; the next one
-// goes on from there.
-const maxHeard = 2000
-
-// heardShards is of how many shards one round takes note at least, so that all are heard within a
-// quarter of the time in which claims lapse.
-func (c Config) heardShards() int {
-	rounds := max(1, int(c.Availability.ClaimLapse/4/c.Server.AuditInterval))
-	return (swarm.Shards + rounds - 1) / rounds
-}
-
-// report is what a seeder's announces say about its claim. Standing claims are refreshed when half
-// the time until they lapse is over, and new ones entered as far as audits keep up with them.
-func (a *auditor) report(ctx context.Context, x swarm.Seeder, node bt.NodeID, live map[claimant]liveClaim) (r store.ClaimReport, ok bool) {
-	s := a.server
-	t, ok := s.roster.torrent(x.Torrent)
-	if !ok || t.Withdrawn {
-		return r, false
-	}
-	known, entered := live[claimant{x.Member, node, x.Torrent}]
-	if node != 0 && !entered {
-		return r, false // not reported, or withdrawn: only the node's own word puts its collateral at stake
-	}
-	fresh := known.addr == x.Addr && known.peer == x.PeerID && x.Last.UnixMilli()-known.seenMs < s.rules().Availability.ClaimLapse.Milliseconds()/4
-	if entered && fresh || !entered && a.entries <= 0 {
-		return r, false
-	}
-	r = store.ClaimReport{Torrent: x.Torrent, Member: x.Member, Node: node, PeerID: x.PeerID, Addr: x.Addr, Network: bt.Network(x.Addr.Addr()),
-		Bytes: t.Size, PieceLength: t.PieceBytes, SeenMs: x.Last.UnixMilli(), Announced: true}
-	var err error
-	if r.Pieces, err = a.pieces(ctx, x.Torrent); err != nil {
-		s.log.Error("a torrent cannot be audited", "torrent", x.Torrent, "error", err) // the others can
-		return r, false
-	}
-	if !entered {
-		a.entries--
-	}
-	return r, true
-}
-
-type peerKey struct {
-	member bt.MemberID
-	peer   bt.PeerID
-}
-
-// nodePeers says which node announces under which peer id, as the nodes ever reported it.
-func (s *Server) nodePeers(ctx context.Context) (map[peerKey]bt.NodeID, error) {
-	peers, err := s.store.NodePeers(ctx)
+// request is what the prober is asked for an audit.
+func (a *auditor) request(ctx context.Context, audit availability.Audit, c availability.Claim) (probe.Request, error) {
+	t, err := a.torrents.get(ctx, c.Torrent)
 	if err != nil {
-		return nil, err
+		return probe.Request{}, err
 	}
-	out := map[peerKey]bt.NodeID{}
-	for _, p := range peers {
-		out[peerKey{p.Member, p.PeerID}] = p.Node
-	}
-	return out, nil
-}
-
-// claimant is who claims what.
-type claimant struct {
-	member  bt.MemberID
-	node    bt.NodeID
-	torrent bt.TorrentID
-}
-
-// liveClaim is what decides whether an announce is news about a claim.
-type liveClaim struct {
-	seenMs int64
-	addr   netip.AddrPort
-	peer   bt.PeerID
-}
-
-func liveClaims(rows []store.ClaimRow) map[claimant]liveClaim {
-	out := make(map[claimant]liveClaim, len(rows))
-	for _, c := range rows {
-		out[claimant{c.Member, c.Node, c.Torrent}] = liveClaim{c.SeenMs, c.Addr, c.PeerID}
-	}
-	return out
-}
-
-func (a *auditor) start(ctx context.Context, now time.Time, rows []store.ClaimRow) error {
-	s := a.server
-	claims, byID := make([]availability.Claim, 0, len(rows)), map[int64]availability.Claim{}
-	for _, r := range rows {
-		if r.Addr.IsValid() {
-			claims = append(claims, r.Claim)
-			byID[r.ID] = r.Claim
-		}
-	}
-	due := availability.Schedule(s.rules().Availability, now, claims, availability.Seed(s.epoch().Seed))
-	due = due[:a.takeSlots(len(due))] // the rest stays due
-	begun := map[int64]bool{}
-	for _, audit := range due {
-		begun[audit.Claim] = true
-	}
-	if len(begun) == 0 {
-		return nil
-	}
-	if err := s.store.BeginAudits(ctx, s.rules().Availability, begun); err != nil {
-		return errors.Join(err, a.freeSlots(len(begun)))
-	}
-	for _, audit := range due {
-		a.wg.Add(1)
-		go func() {
-			defer a.wg.Done()
-			defer func() { <-a.slots }()
-			a.carryOut(ctx, audit, byID[audit.Claim])
-		}()
-	}
-	return nil
-}
-
-// takeSlots takes up to n slots and returns how many it got, without waiting.
-func (a *auditor) takeSlots(n int) int {
-	for taken := range n {
-		select {
-		case a.slots <- struct{}{}:
-		default:
-			return taken
-		}
-	}
-	return n
-}
-
-// freeSlots gives slots back; it returns nil, for errors.Join.
-func (a *auditor) freeSlots(n int) error {
-	for range n {
-		<-a.slots
-	}
-	return nil
-}
-
-func (a *auditor) carryOut(ctx context.Context, audit availability.Audit, c availability.Claim) {
-	s := a.server
-	outcome := a.ask(ctx, audit, c)
-	if ctx.Err() != nil || a.outage(s.now(), outcome.Unreachable) {
-		outcome.OurSide = true
-	}
-	j, err := s.store.JudgeAudit(context.WithoutCancel(ctx), s.rules().Availability, audit, outcome)
+	leaf, err := a.leaves(ctx, c.Torrent, audit.Targets)
 	if err != nil {
-		s.log.Error("an audit could not be recorded; it is repeated", "claim", c.ID, "error", err)
-		return
+		return probe.Request{}, err
 	}
-	s.log.Debug("audit", "claim", c.ID, "node", c.Node, "kind", audit.Kind.String(), "verdict", j.Verdict.String(), "reason", outcome.Reason, "slashed", j.Slashed)
-	if j.Slashed > 0 {
-		s.log.Info("slashed", "node", c.Node, "torrent", c.Torrent, "verdict", j.Verdict.String(), "amount", j.Slashed.String())
+	p := a.server.rules().Availability
+	hash := t.InfoHash
+	if t.HasV1 && t.HasV2 && c.Node != 0 { // our daemon takes both, and by this one its padding is never asked for
+		hash = t.TruncatedV2()
 	}
-	s.notify(Event{Audit: &AuditEvent{Claim: c, Kind: audit.Kind, Verdict: j.Verdict, Confirmed: j.Effects.Confirmed, Slashed: j.Slashed, Reason: outcome.Reason}})
-}
-
-// dial remembers how an audit's connection ended.
-type dial struct {
-	at          time.Time
-	unreachable bool
-}
-
-// dialMemory is how far back dials tell of an outage of ours.
-const dialMemory = 10 * time.Minute
-
-// outage notes a dial and reports whether it looks as if we were the ones cut off: then the
-// audit counts for nothing.
-func (a *auditor) outage(now time.Time, unreachable bool) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.dials = slices.DeleteFunc(a.dials, func(d dial) bool { return now.Sub(d.at) > dialMemory })
-	a.dials = append(a.dials, dial{now, unreachable})
-	failed := 0
-	for _, d := range a.dials {
-		if d.unreachable {
-			failed++
-		}
-	}
-	return unreachable && availability.OurOutage(a.server.rules().Availability, now, a.heard.UnixMilli(), len(a.dials), failed)
-}
-
-// hear keeps the time of the last announce.
-func (a *auditor) hear(at time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if at.After(a.heard) {
-		a.heard = at
-	}
-}
-
-// look asks leechers whose left fell by more than they admitted which pieces they have, with the
-// slots that audits leave free. The attempt is recorded before the dial.
-func (a *auditor) look(ctx context.Context) error {
-	s := a.server
-	suspects, err := s.store.Suspicious(ctx, s.rules().Tracker.TolerancePPM, max(1, cap(a.slots)/4))
-	if err != nil {
-		return fmt.Errorf("look for hidden downloads: %w", err)
-	}
-	for _, x := range suspects {
-		if a.takeSlots(1) == 0 {
-			break
-		}
-		if err := s.store.PutView(ctx, store.View{Torrent: x.Torrent, Member: x.Member, Addr: x.Addr}); err != nil {
-			return errors.Join(err, a.freeSlots(1))
-		}
-		a.wg.Add(1)
-		go func() {
-			defer a.wg.Done()
-			defer a.freeSlots(1)
-			a.view(ctx, x)
-		}()
-	}
-	return nil
-}
-
-func (a *auditor) view(ctx context.Context, x store.Suspicion) {
-	t, err := a.torrent(ctx, x.Torrent)
-	if err == nil {
-		v := a.prober.View(ctx, probe.ViewRequest{Addr: x.Addr, InfoHash: t.InfoHash, NumPieces: t.NumPieces(), PieceSize: t.PieceSize})
-		a.server.log.Debug("looked at a leecher", "member", x.Member, "torrent", x.Torrent, "seen", v.Seen, "reason", v.Reason)
-		if !v.Seen {
-			return
-		}
-		err = a.server.store.PutView(context.WithoutCancel(ctx), store.View{Torrent: x.Torrent, Member: x.Member, Addr: x.Addr, Seen: true, Have: v.Bytes})
-	}
-	if err != nil {
-		a.server.log.Error("a look at a leecher was lost", "member", x.Member, "torrent", x.Torrent, "error", err)
-	}
+	return probe.Request{Addr: c.Addr, InfoHash: hash, Torrent: t, Targets: audit.Targets, Leaf: leaf, MaxBytes: p.MaxBytes, MaxPieces: p.MaxPieces}, nil
 }
 
 func (a *auditor) ask(ctx context.Context, audit availability.Audit, c availability.Claim) availability.Outcome {
-	t, err := a.torrent(ctx, c.Torrent)
+	r, err := a.request(ctx, audit, c)
 	if err != nil {
 		return availability.Outcome{OurSide: true, Reason: err.Error()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.server.conf.Probe.Budget+5*time.Second)
 	defer cancel()
-	return a.prober.Probe(ctx, probe.Request{Addr: c.Addr, InfoHash: t.InfoHash, PieceLength: t.PieceLength, Size: t.Span,
-		NumPieces: t.NumPieces(), PieceHash: t.PieceHash, Pieces: audit.Pieces})
+	return a.prober.Probe(ctx, r)
 }
 
-// pieces is how many pieces of a torrent the wire audit can check: none of a v2-only torrent.
-func (a *auditor) pieces(ctx context.Context, id bt.TorrentID) (int, error) {
+// leaves reads what is known of the pieces of targets.
+func (a *auditor) leaves(ctx context.Context, t bt.TorrentID, targets []availability.Target) (func(piece, block int) ([32]byte, bool), error) {
+	var pieces []int
+	for _, x := range targets {
+		pieces = append(pieces, x.Piece)
+	}
+	known, err := a.server.store.Leaves(ctx, t, pieces)
+	return func(piece, block int) (sum [32]byte, ok bool) {
+		sums := known[piece]
+		if block < 0 || block >= len(sums) {
+			return sum, false
+		}
+		return sums[block], true
+	}, err
+}
+
+// learn keeps the sums of blocks that an audit brought, as long as there is room for them.
+func (a *auditor) learn(ctx context.Context, claim int64, t bt.TorrentID, l []availability.Leaves) {
+	var size int64
+	for _, x := range l {
+		size += int64(len(x.Sums)) * 32
+	}
 	a.mu.Lock()
-	n, ok := a.counts[id]
+	full := a.manifest+size > a.server.conf.Probe.ManifestMax
+	if !full {
+		a.manifest += size
+	}
 	a.mu.Unlock()
-	if ok {
-		return n, nil
+	if size == 0 || full {
+		return
 	}
-	t, err := a.torrent(ctx, id)
-	if err != nil {
-		return 0, err
+	if err := a.server.store.Learn(context.WithoutCancel(ctx), t, l); err != nil {
+		a.server.log.Error("sums of blocks could not be kept; their pieces will be fetched again", "claim", claim, "error", err)
 	}
-	if t.HasV1 {
-		n = t.NumPieces()
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.counts[id] = n
-	return n, nil
 }
 
-func (a *auditor) torrent(ctx context.Context, id bt.TorrentID) (*catalog.Torrent, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t := a.torrents[id]; t != nil {
-		return t, nil
+// proberConfig is what the configuration says of the prober.
+func (c Config) proberConfig() (probe.Config, error) {
+	source, err := sourceAddr("probe.source_addr", c.Probe.SourceAddr)
+	leech, err2 := sourceAddr("probe.leech_addr", c.Probe.LeechAddr)
+	listen, err3 := hostPort("probe.listen", c.Probe.Listen)
+	_, err4 := hostPort("probe.public_addr", c.Probe.PublicAddr)
+	own, err5 := networks("probe.own_networks", c.Probe.OwnNetworks)
+	if err := errors.Join(err, err2, err3, err4, err5); err != nil {
+		return probe.Config{}, err
 	}
-	raw, err := a.server.store.Metainfo(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("read torrent %d: %w", id, err)
-	}
-	t, err := catalog.Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("parse torrent %d: %w", id, err)
-	}
-	if len(a.torrents) >= maxCachedTorrents {
-		clear(a.torrents)
-	}
-	a.torrents[id] = t
-	return t, nil
-}
-
-// sourceAddr is where probes come from.
-func sourceAddr(s string) (netip.Addr, error) {
-	if s == "" {
-		return netip.Addr{}, nil
-	}
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
-		return addr, fmt.Errorf("configuration: probe.source_addr = %q: want an IP address of this machine", s)
-	}
-	return addr, nil
+	return probe.Config{LocalAddr: source, LeechAddr: leech, Listen: listen, Budget: c.Probe.Budget, Concurrency: c.Probe.Concurrency + lookSlots(c.Probe.Concurrency),
+		Policy: probe.Policy{AllowPrivate: c.Dev, Own: own}}, nil
 }

@@ -41,6 +41,7 @@ type Config struct {
 	Settle       settle.Params       `dated:"yes" doc:"settlement, hosting reward, inflation (ECONOMY §4 to §6)"`
 	Availability availability.Params `dated:"yes" doc:"audits, scores, slashing (ECONOMY §7)"`
 	Probe        Probe               `doc:"the audits' traffic"`
+	Geo          Geo                 `doc:"places of addresses, for the bonus of availability.geo_rule"`
 	Economy      store.Economy       `dated:"yes" doc:"gate, free service, stakes, sale, locks (ECONOMY §2, §8, §11)"`
 }
 
@@ -76,6 +77,18 @@ type Probe struct {
 	Concurrency int           `unit:"audits" range:"1..1000" doc:"under way at once"`
 	Budget      time.Duration `range:"1ms..1h" doc:"longest time for one audit over the wire"`
 	SourceAddr  string        `doc:"address probes come from; empty: the system's choice"`
+	LeechAddr   string        `doc:"another address, from which seeders are tried as by any leecher; empty: source_addr"`
+	Listen      string        `doc:"IP:PORT at which peers that cannot be dialled find the prober; empty: they are not audited unless they are nodes that poll for challenges"`
+	PublicAddr  string        `doc:"IP:PORT at which peers reach listen from outside; empty: listen"`
+	OwnNetworks []string      `doc:"networks of the operator's that are never dialled, such as 192.0.2.0/24"`
+	ManifestMax int64         `unit:"bytes" range:"0..1125899906842624" doc:"sums of blocks kept, 2 KiB for a MiB seen; at the limit whole pieces are fetched instead"`
+	AuditKeep   time.Duration `range:"1h..87600h" doc:"passed audits are kept so long; others, and what a penalty rests on, for ever"`
+}
+
+// Geo says where addresses are.
+type Geo struct {
+	Database string `doc:"a file in MaxMind's format (city); empty: nobody earns the bonus for distance"`
+	Place    string `doc:"LATITUDE,LONGITUDE of the machine that probes come from, in degrees: round trips that are too short then disprove a place; empty: nothing is disproved"`
 }
 
 // DefaultConfig returns the defaults of the design's economy and protocols.
@@ -86,7 +99,7 @@ func DefaultConfig() Config {
 			ReportInterval: 5 * time.Minute, EpochLength: time.Hour, SettlementDelay: 45 * time.Minute, Journal: true, JournalBytes: 4 << 30},
 		Limits:  defaultLimits(),
 		Tracker: swarm.DefaultParams(), Surge: surge.DefaultParams(), Settle: settle.DefaultParams(),
-		Availability: availability.DefaultParams(), Probe: Probe{Concurrency: 16, Budget: 45 * time.Second},
+		Availability: availability.DefaultParams(), Probe: Probe{Concurrency: 16, Budget: 45 * time.Second, ManifestMax: 4 << 30, AuditKeep: 90 * 24 * time.Hour},
 		Economy: store.DefaultEconomy(),
 	}
 }
@@ -135,7 +148,10 @@ func (c Config) Validate() error {
 			return err
 		}
 	}
-	if _, err := c.proxies(); err != nil {
+	_, err := c.proxies()
+	_, err2 := c.proberConfig()
+	_, err3 := parsePlace(c.Geo.Place)
+	if err := errors.Join(err, err2, err3); err != nil {
 		return err
 	}
 	if err := checkURL(c.URL); err != nil {
@@ -165,11 +181,16 @@ func checkURL(u string) error {
 }
 
 func (c Config) proxies() ([]netip.Prefix, error) {
+	return networks("trusted_proxies", c.TrustedProxies)
+}
+
+// networks reads a key's list of networks.
+func networks(key string, list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
-	for _, s := range c.TrustedProxies {
+	for _, s := range list {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return nil, fmt.Errorf("configuration: trusted_proxies: %q: want a network such as 10.0.0.0/8", s)
+			return nil, fmt.Errorf("configuration: %s: %q: want a network such as 10.0.0.0/8", key, s)
 		}
 		out = append(out, p)
 	}

@@ -20,39 +20,39 @@ const maxClaims = 10_000
 // Report enters what a node says it hosts and withdraws what it no longer mentions. Where it can
 // be reached is taken from its announces, never from the report.
 func (s *Server) Report(ctx context.Context, node store.Node, r web.Report) (web.ReportAnswer, error) {
-	answer := web.ReportAnswer{Accepted: []string{}, Refused: []web.RefusedClaim{}, ReportAgainSeconds: max(1, int(s.conf.Server.ReportInterval.Seconds()))}
-	known, err := s.store.NodeClaims(ctx, node.ID)
-	if err != nil {
-		return answer, err
-	}
-	byTorrent := map[bt.TorrentID]store.ClaimRow{}
-	for _, c := range known {
-		byTorrent[c.Torrent] = c
-	}
-	keep := map[bt.TorrentID]bool{}
-	var reports []store.ClaimReport
+	answer := web.ReportAnswer{Accepted: []string{}, Refused: []web.RefusedClaim{}, Rechecking: []string{}, ReportAgainSeconds: max(1, int(s.conf.Server.ReportInterval.Seconds()))}
+	in := store.NodeReport{Token: r.Token, Body: r.Body}
+	seen := map[bt.TorrentID]bool{}
 	for i, c := range r.Claims {
-		if i == maxClaims {
-			break
+		if i >= maxClaims {
+			answer.Refused = append(answer.Refused, web.RefusedClaim{InfoHash: c.InfoHash, Reason: fmt.Sprintf("a report has at most %d torrents", maxClaims)})
+			continue
 		}
-		report, reason, err := s.claimReport(ctx, node, c)
+		claim, reason, err := s.claimReport(ctx, node, c)
 		if err != nil {
 			return answer, err
+		}
+		if reason == "" && seen[claim.Torrent] {
+			reason = "the report has this torrent twice"
 		}
 		if reason != "" {
 			answer.Refused = append(answer.Refused, web.RefusedClaim{InfoHash: c.InfoHash, Reason: reason})
 			continue
 		}
-		old := byTorrent[report.Torrent]
-		report.Addr, report.Network = old.Addr, old.Network
-		keep[report.Torrent] = true
-		reports = append(reports, report)
+		seen[claim.Torrent] = true
+		in.Claims = append(in.Claims, claim)
 		answer.Accepted = append(answer.Accepted, c.InfoHash)
 	}
-	if err := s.store.WithdrawClaims(ctx, node.ID, keep); err != nil {
+	rows, err := s.store.Report(ctx, s.rules().Availability, node.ID, in)
+	if err != nil {
 		return answer, err
 	}
-	return answer, s.store.PutClaims(ctx, reports)
+	s.auditor.put(rows)
+	if err := s.auditor.recover(ctx, node.ID, in.Claims); err != nil {
+		return answer, err
+	}
+	answer.Rechecking = s.auditor.heardNode(node.ID, s.now())
+	return answer, nil
 }
 
 func (s *Server) claimReport(ctx context.Context, node store.Node, c web.Claim) (r store.ClaimReport, reason string, err error) {
@@ -69,15 +69,47 @@ func (s *Server) claimReport(ctx context.Context, node store.Node, c web.Claim) 
 		return r, "this tracker does not have the torrent", nil
 	}
 	t, _ := s.roster.torrent(found.Meter.ID)
-	if !c.Complete || c.Bytes != t.Size {
-		return r, fmt.Sprintf("only whole torrents count: %d of %d bytes", c.Bytes, t.Size), nil
-	}
-	pieces, err := s.auditor.pieces(ctx, t.ID)
-	if err != nil {
+	r = store.ClaimReport{Torrent: t.ID, Member: node.Member, Node: node.ID, PeerID: bt.PeerID(peer), Bytes: c.Bytes, PieceLength: t.PieceBytes}
+	if r.Pieces, err = s.auditor.torrents.pieces(ctx, t.ID); err != nil {
 		return r, "", err
 	}
-	return store.ClaimReport{Torrent: t.ID, Member: node.Member, Node: node.ID, PeerID: bt.PeerID(peer), Bytes: t.Size,
-		PieceLength: t.PieceBytes, Pieces: pieces}, "", nil
+	r.Have, reason, err = s.claimedPieces(ctx, c, t, r.Pieces)
+	return r, reason, err
+}
+
+// claimedPieces are the pieces of a claim, nil for all of them, or why it does not count. The bytes
+// claimed must be those of the pieces: they are what is paid.
+func (s *Server) claimedPieces(ctx context.Context, c web.Claim, t store.RosterTorrent, pieces int) (have availability.Bitmap, reason string, err error) {
+	if len(c.Pieces) == 0 || c.Complete {
+		if !c.Complete || c.Bytes != t.Size {
+			return nil, fmt.Sprintf("%d of %d bytes, and the report does not say which pieces", c.Bytes, t.Size), nil
+		}
+		return nil, "", nil
+	}
+	have = c.Pieces
+	if !have.Fits(pieces) {
+		return nil, fmt.Sprintf("pieces: a bitmap of %d bytes does not fit a torrent of %d pieces", len(have), pieces), nil
+	}
+	if have.Count(pieces) == 0 {
+		return nil, "the report has no piece of it", nil
+	}
+	file, err := s.auditor.torrents.get(ctx, t.ID)
+	if err != nil {
+		return nil, "", err
+	}
+	var size bt.Bytes
+	for i := range pieces {
+		if have.Has(i) {
+			size += file.DataSize(i)
+		}
+	}
+	if size != c.Bytes {
+		return nil, fmt.Sprintf("the pieces have %d bytes, the report says %d", size, c.Bytes), nil
+	}
+	if have.Count(pieces) == pieces {
+		have = nil
+	}
+	return have, "", nil
 }
 
 // Status says how a node stands and what it earned.

@@ -201,7 +201,7 @@ func openOffline(ctx context.Context, conf Config) (*store.Store, error) {
 // webRules are the rules that the site shows.
 func (s *Server) webRules() web.Rules {
 	r := s.rules()
-	return web.Rules{EpochLength: r.EpochLength, Economy: r.Economy, Surge: r.Surge, Settle: r.Settle}
+	return web.Rules{EpochLength: r.EpochLength, Economy: r.Economy, Surge: r.Surge, Settle: r.Settle, Availability: r.Availability}
 }
 
 // parameterInfo is what the site says of the economy's parameters.

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/swarmstake/swarmstake/availability"
@@ -36,15 +38,15 @@ func newMarket(p surge.Params, torrents []store.RosterTorrent) *market {
 // reprice runs one round of ECONOMY §4 over all torrents and publishes the result: to the store
 // first, then to the announce path.
 func (s *Server) reprice(ctx context.Context, now time.Time) error {
-	claims, err := s.store.LiveClaims(ctx)
-	if err != nil {
-		return fmt.Errorf("reprice: %w", err)
-	}
 	rates, err := s.store.AwardRates(ctx)
 	if err != nil {
 		return fmt.Errorf("reprice: %w", err)
 	}
-	s.rank(claims, rates, now)
+	claims, err := s.counted(ctx, now)
+	if err != nil {
+		return fmt.Errorf("reprice: %w", err)
+	}
+	s.rank(claims, rates)
 	m, rules := s.market, s.rules()
 	dt := rules.Surge.Step
 	if !m.lastRun.IsZero() {
@@ -57,7 +59,7 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 			leechers[id] = append(leechers[id], surge.Leecher{Left: l.Left, BilledRecent: l.BilledRecent})
 		}
 	})
-	in := surge.Market{Seeders: seederLoads(rules.Availability, now, claims, rates)}
+	in := surge.Market{Seeders: seederLoads(claims, rates)}
 	for _, id := range ids {
 		in.Torrents = append(in.Torrents, s.torrentState(rules.Surge, id, leechers[id]))
 	}
@@ -95,19 +97,28 @@ func (s *Server) keepPrice(r store.PriceRow) bool {
 	return true
 }
 
-// seederLoads groups proven, announced claims by who seeds them.
-func seederLoads(p availability.Params, now time.Time, claims []store.ClaimRow, awarded map[bt.MemberID]bt.Bytes) []surge.SeederLoad {
-	type host struct {
-		member bt.MemberID
-		node   bt.NodeID
+// counted are the claims that count as capacity now: proven, heard of, of seeders that serve somebody.
+func (s *Server) counted(ctx context.Context, now time.Time) (out []availability.Claim, err error) {
+	withheld, err := s.store.Withheld(ctx)
+	if err != nil {
+		return nil, err
 	}
-	loads := map[host]*surge.SeederLoad{}
-	var order []host
-	for _, c := range claims {
-		if !c.IsProven(p, now) || now.UnixMilli() >= c.SeenMs+p.ClaimLapse.Milliseconds() {
-			continue
+	p := s.rules().Availability
+	s.auditor.claims(func(c availability.Claim) {
+		if c.IsProven(p, now) && c.Announces(p, now) && !withheld[store.SeederKey{Member: c.Member, Node: c.Node}] {
+			out = append(out, c)
 		}
-		h := host{c.Member, c.Node}
+	})
+	slices.SortFunc(out, func(a, b availability.Claim) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// seederLoads groups claims by who seeds them.
+func seederLoads(claims []availability.Claim, awarded map[bt.MemberID]bt.Bytes) []surge.SeederLoad {
+	loads := map[store.SeederKey]*surge.SeederLoad{}
+	var order []store.SeederKey
+	for _, c := range claims {
+		h := store.SeederKey{Member: c.Member, Node: c.Node}
 		if loads[h] == nil {
 			loads[h] = &surge.SeederLoad{}
 			order = append(order, h)
@@ -124,13 +135,11 @@ func seederLoads(p availability.Params, now time.Time, claims []store.ClaimRow, 
 
 // rank tells the swarms who is preferred in peer lists now, and how much: proven claims, by
 // reputation and spare capacity.
-func (s *Server) rank(claims []store.ClaimRow, rates map[bt.MemberID]bt.Bytes, now time.Time) {
-	tiers, p := map[swarm.DownloadKey]int{}, s.rules().Availability
+func (s *Server) rank(claims []availability.Claim, rates map[bt.MemberID]bt.Bytes) {
+	tiers := map[swarm.DownloadKey]int{}
 	for _, c := range claims {
-		if c.IsProven(p, now) {
-			k := swarm.DownloadKey{Member: c.Member, Torrent: c.Torrent}
-			tiers[k] = max(tiers[k], standing(c, rates[c.Member]))
-		}
+		k := swarm.DownloadKey{Member: c.Member, Torrent: c.Torrent}
+		tiers[k] = max(tiers[k], standing(c, rates[c.Member]))
 	}
 	for k := range s.proven {
 		if tiers[k] == 0 {
@@ -148,7 +157,7 @@ const trusted = 20
 
 // standing is the tier of a proven claim: its audit record times the part of its rate that paid
 // uploads do not use (PROTOCOLS §1), in quarters.
-func standing(c store.ClaimRow, awarded bt.Bytes) int {
+func standing(c availability.Claim, awarded bt.Bytes) int {
 	const whole = 1_000_000
 	rate := surge.SeederRate(c.Rate, awarded)
 	spare := int64(whole)

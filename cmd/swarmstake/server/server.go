@@ -22,12 +22,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/swarmstake/swarmstake/availability"
-	"github.com/swarmstake/swarmstake/availability/probe"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker"
-	"github.com/swarmstake/swarmstake/tracker/bt"
-	"github.com/swarmstake/swarmstake/tracker/catalog"
 	"github.com/swarmstake/swarmstake/tracker/front"
 	"github.com/swarmstake/swarmstake/tracker/journal"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
@@ -65,6 +62,7 @@ type Server struct {
 	roster  *roster
 	flusher *flusher
 	auditor *auditor
+	badges  *badges
 	market  *market
 	http    *http.Server
 	proven  map[swarm.DownloadKey]int // tiers that the swarms were told; pricing loop only
@@ -119,7 +117,7 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{s.openStore, s.recordRules, s.excuseDowntime, s.loadMeter, s.openEpoch, s.wire, s.offerSetup} {
+	for _, step := range []func(context.Context) error{s.openStore, s.recordRules, s.excuseDowntime, s.loadMeter, s.openEpoch, s.wire, s.loadClaims, s.offerSetup} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -219,7 +217,7 @@ func (s *Server) excuseDowntime(ctx context.Context) error {
 		return nil
 	}
 	s.log.Info("the server was down; that time counts for nobody", "for", down.Round(time.Second).String())
-	return s.store.ExcuseOutage(ctx, down)
+	return s.store.ExcuseOutage(ctx, s.rules().Availability, down)
 }
 
 func (s *Server) loadMeter(ctx context.Context) error {
@@ -307,16 +305,9 @@ func (s *Server) openEpoch(ctx context.Context) error {
 }
 
 func (s *Server) wire(ctx context.Context) error {
-	source, err := sourceAddr(s.conf.Probe.SourceAddr)
-	if err != nil {
+	if err := s.openAuditor(ctx); err != nil {
 		return err
 	}
-	prober, err := probe.New(probe.Config{LocalAddr: source, Budget: s.conf.Probe.Budget, Concurrency: s.conf.Probe.Concurrency,
-		Policy: probe.Policy{AllowPrivate: s.conf.Dev}})
-	if err != nil {
-		return err
-	}
-	s.auditor = &auditor{server: s, prober: prober, slots: make(chan struct{}, s.conf.Probe.Concurrency), torrents: map[bt.TorrentID]*catalog.Torrent{}, counts: map[bt.TorrentID]int{}}
 	torrents, err := s.store.RosterTorrents(ctx)
 	if err != nil {
 		return err
@@ -338,6 +329,7 @@ func (s *Server) wire(ctx context.Context) error {
 	mux.Mount("/", site)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	s.http.RegisterOnShutdown(s.auditor.nodes.end) // else every stop waits for the polls of daemons
 	return nil
 }
 
@@ -380,13 +372,16 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.admin.run(gctx) })
 	g.Go(func() error { return quiet(s.journal.Run(gctx)) })
 	g.Go(func() error { return s.every(gctx, s.priceStep, "reprice", s.reprice) })
+	go s.auditor.judge(context.WithoutCancel(ctx))
+	g.Go(func() error { return quiet(s.auditor.prober.Run(gctx)) })
 	g.Go(func() error { return s.every(gctx, always(s.conf.Server.AuditInterval), "audit", s.auditor.round) })
 	g.Go(func() error { return s.every(gctx, s.epochCheck, "settle", s.settleDue) })
 	g.Go(func() error { return s.every(gctx, always(sweepInterval), "sweep", s.sweep) })
+	g.Go(func() error { return s.every(gctx, always(badgeInterval), "badges", s.awardBadges) })
 	g.Go(func() error { return s.every(gctx, always(railInterval), "withdrawals", s.pushWithdrawals) })
 	g.Go(func() error { return quiet(s.flusher.Run(gctx)) })
 	err := g.Wait()
-	s.auditor.wg.Wait()
+	s.auditor.finish()
 	return errors.Join(err, s.flusher.flushNow(context.WithoutCancel(ctx)))
 }
 
@@ -463,7 +458,8 @@ func (s *Server) sweep(ctx context.Context, now time.Time) error {
 	if _, err := s.store.MarkAlive(ctx); err != nil {
 		return err
 	}
-	return errors.Join(s.store.CloseSlashes(ctx), s.store.Mature(ctx), s.store.UnlockDue(ctx), s.store.GrantAllowances(ctx), s.store.Sweep(ctx))
+	return errors.Join(s.store.CloseSlashes(ctx), s.store.Mature(ctx), s.store.UnlockDue(ctx), s.store.GrantAllowances(ctx),
+		s.store.SweepAudits(ctx, s.conf.Probe.AuditKeep), s.store.Sweep(ctx))
 }
 
 func (s *Server) epoch() store.Epoch { return *s.current.Load() }
@@ -472,6 +468,11 @@ func (s *Server) epoch() store.Epoch { return *s.current.Load() }
 func (s *Server) close() {
 	if s.admin != nil {
 		s.admin.http.Close()
+	}
+	if s.auditor != nil {
+		if err := s.auditor.places.close(); err != nil {
+			s.log.Error("closing the database of places", "error", err)
+		}
 	}
 	if s.journal != nil {
 		if err := s.journal.Close(); err != nil {
@@ -495,7 +496,7 @@ func (s *Server) close() {
 func (s *Server) website(proxies []netip.Prefix) (http.Handler, error) {
 	return web.New(web.Config{
 		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, ReportInterval: s.conf.Server.ReportInterval,
-		Rules: s.webRules, Parameters: parameterInfo(),
+		Rules: s.webRules, Parameters: parameterInfo(), PublicKeys: s.badges.public,
 		ClientAddr: func(r *http.Request) netip.Addr { addr, _ := tracker.ClientAddr(r, proxies); return addr }, Log: s.log,
-	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s})
+	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s, Records: s})
 }

@@ -157,15 +157,15 @@ func (r *rig) prove() {
 	r.t.Helper()
 	var claims []store.ClaimRow
 	r.eventually("the seeder has a claim", func() bool {
-		claims, _ = r.store.LiveClaims(r.t.Context())
+		claims, _ = r.store.LoadClaims(r.t.Context())
 		return len(claims) > 0
 	})
+	target := availability.Target{Piece: 0, Block: 0}
 	for _, c := range claims {
-		_, err := r.store.JudgeAudit(r.t.Context(), r.conf.Availability, availability.Audit{Claim: c.ID, Kind: availability.EntryKind, Pieces: []int{0}},
-			availability.Outcome{Pieces: []availability.PieceResult{{Piece: 0, Verdict: availability.Passed}}})
-		if err != nil {
-			r.t.Fatal(err)
-		}
+		r.auditor.judgeBatch(r.t.Context(), []store.Judgement{{
+			Audit: availability.Audit{Claim: c.ID, Kind: availability.EntryKind, Draw: c.Draws, Targets: []availability.Target{target}},
+			Claim: c.Claim, Epoch: r.epoch().Number, Outcome: availability.Outcome{Results: []availability.Result{{Target: target, Verdict: availability.Passed}}},
+		}})
 	}
 }
 
@@ -269,7 +269,7 @@ func TestSettlementInterruptedBeforeARestart(t *testing.T) {
 			Metainfo: []byte{0}, Uploader: m.Member.ID})
 		must(err)
 	}
-	e, err := st.NextEpoch(t.Context(), [32]byte{})
+	e, err := st.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{})
 	must(err)
 	b := &swarm.Batch{Number: 1}
 	for torrent := bt.TorrentID(1); torrent <= 2; torrent++ {
@@ -281,7 +281,7 @@ func TestSettlementInterruptedBeforeARestart(t *testing.T) {
 	}
 	must(st.Flush(t.Context(), b))
 	past = past.Add(time.Hour)
-	_, err = st.NextEpoch(t.Context(), [32]byte{})
+	_, err = st.NextEpoch(t.Context(), availability.DefaultParams(), [32]byte{})
 	must(err)
 	db, err := sql.Open("sqlite3", filepath.Join(dir, store.FileName))
 	must(err)

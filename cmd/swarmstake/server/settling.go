@@ -12,8 +12,8 @@ import (
 	"github.com/swarmstake/swarmstake/tracker/swarm"
 )
 
-// nextEpoch ends the current epoch and begins another with a fresh secret seed and the parameters that
-// were announced for it.
+// nextEpoch ends the current epoch and begins another with the secret seed that was committed to, and
+// the parameters that were announced for it. The seed drawn here is the one after.
 func (s *Server) nextEpoch(ctx context.Context) error {
 	number := int64(1)
 	if e := s.current.Load(); e != nil {
@@ -25,14 +25,17 @@ func (s *Server) nextEpoch(ctx context.Context) error {
 	}
 	var seed [32]byte
 	rand.Read(seed[:])
-	e, err := s.store.NextEpoch(ctx, seed)
+	e, err := s.store.NextEpoch(ctx, rules.Availability, seed)
 	if err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)
 	}
 	s.enact(ctx, rules)
 	s.current.Store(&e)
 	s.renewSale(ctx)
-	return s.sortUsage(ctx)
+	if s.auditor != nil { // else the start goes on, and loads what the epoch draws from
+		err = s.auditor.drawFrom(ctx, e)
+	}
+	return errors.Join(err, s.sortUsage(ctx))
 }
 
 // sortUsage tells the swarms into which epochs bytes and charges go: charges into those that are

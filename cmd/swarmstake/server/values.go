@@ -60,7 +60,9 @@ func readList(text string, v reflect.Value) (want string) {
 		words = nil
 	}
 	if v.Kind() == reflect.Slice {
-		v.Set(reflect.MakeSlice(v.Type(), len(words), len(words)))
+		v.SetZero()
+		v.Grow(len(words))
+		v.SetLen(len(words))
 	}
 	if v.Len() != len(words) {
 		return fmt.Sprintf("%d values with commas between them", v.Len())
