@@ -78,11 +78,7 @@ func (s *site) apiLocks(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) apiClaim(w http.ResponseWriter, r *http.Request) error {
-	id, err := numberInPath(r, "id")
-	if err != nil {
-		return err
-	}
-	o, err := s.onceAPI(r, nil)
+	id, o, err := s.onceAbout(r)
 	if err != nil {
 		return err
 	}

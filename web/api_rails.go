@@ -160,11 +160,7 @@ func (s *site) apiWithdrawals(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) apiTakeBack(w http.ResponseWriter, r *http.Request) error {
-	id, err := numberInPath(r, "id")
-	if err != nil {
-		return err
-	}
-	o, err := s.onceAPI(r, nil)
+	id, o, err := s.onceAbout(r)
 	if err != nil {
 		return err
 	}

@@ -285,6 +285,15 @@ func (s *site) onceAPI(r *http.Request, body []byte) (store.Once, error) {
 	return onceFor(r, key, body), s.mayMove(r)
 }
 
+// onceAbout reads a request that moves money and has no body: what it is about, and its key.
+func (s *site) onceAbout(r *http.Request) (id int64, o store.Once, err error) {
+	if id, err = numberInPath(r, "id"); err != nil {
+		return 0, o, err
+	}
+	o, err = s.onceAPI(r, nil)
+	return id, o, err
+}
+
 func onceFor(r *http.Request, key string, body []byte) store.Once {
 	sum := sha256.Sum256(body)
 	return store.Once{Member: visitorOf(r).member.ID, Key: key, Request: append([]byte(r.Method+" "+r.URL.Path+" "), sum[:]...)}
