@@ -68,21 +68,7 @@ func TestClientRulesWithoutAServer(t *testing.T) {
 }
 
 func TestClientRulesOverTheSocket(t *testing.T) {
-	conf := quick(t.TempDir())
-	st, err := store.Open(t.Context(), conf.Data, store.Options{Economy: conf.economy()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	release, err := Lock(conf.Data) // a command that went past the socket would fail
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	a, err := listenAdmin(conf.Data, func(context.Context, AddMember) (AddedMember, error) { return AddedMember{}, nil }, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conf, st, a := openSocket(t)
 	told, refuse := 0, error(nil)
 	a.serveClients(st, func(context.Context) error { told++; return refuse })
 	ctx, stop := context.WithCancel(t.Context())
@@ -115,4 +101,25 @@ func TestLongestListFitsTheAnswer(t *testing.T) {
 	if raw, err := json.Marshal(all); err != nil || len(raw) > maxAdminAnswer {
 		t.Errorf("%d bytes, %d are read: %v", len(raw), maxAdminAnswer, err)
 	}
+}
+
+// openSocket is a database whose administrative commands are taken over the socket.
+func openSocket(t *testing.T) (Config, *store.Store, *adminServer) {
+	t.Helper()
+	conf := quick(t.TempDir())
+	st, err := store.Open(t.Context(), conf.Data, store.Options{Economy: conf.economy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	release, err := Lock(conf.Data) // a command that went past the socket would fail
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	a, err := listenAdmin(conf.Data, func(context.Context, AddMember) (AddedMember, error) { return AddedMember{}, nil }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conf, st, a
 }

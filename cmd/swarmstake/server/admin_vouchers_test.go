@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -14,21 +13,7 @@ import (
 )
 
 func TestVouchersOverTheSocket(t *testing.T) {
-	conf := quick(t.TempDir())
-	st, err := store.Open(t.Context(), conf.Data, store.Options{Economy: conf.economy()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	release, err := Lock(conf.Data) // a command that went past the socket would fail
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	a, err := listenAdmin(conf.Data, func(context.Context, AddMember) (AddedMember, error) { return AddedMember{}, nil }, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conf, st, a := openSocket(t)
 	a.serveVouchers(st)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
