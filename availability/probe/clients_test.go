@@ -22,6 +22,21 @@ func verdicts(out availability.Outcome) map[availability.Target]availability.Ver
 	return got
 }
 
+// looks is how often the tests ask a client before they believe that a result is inconclusive.
+const looks = 4
+
+// audit asks as the auditor does, who asks again for what was inconclusive: a client on a loaded
+// machine may still take the last connection for open, and then closes the next one.
+func audit(p *Prober, r Request) (out availability.Outcome) {
+	for range looks {
+		out = p.Probe(context.Background(), r)
+		if !slices.ContainsFunc(out.Results, func(r availability.Result) bool { return r.Verdict == availability.Inconclusive }) {
+			break
+		}
+	}
+	return out
+}
+
 // TestRealClients: an intact copy passes; one block damaged after the client checked it is found,
 // while the piece next to it still passes. What was learned from whole pieces lets single blocks be
 // checked afterwards, of which the intact one passes.
@@ -32,7 +47,7 @@ func TestRealClients(t *testing.T) {
 		addr := launch(t, c, s)
 		p := newProber(t, 45*time.Second)
 		audited := []availability.Target{{Piece: 3, Block: 1}, {Piece: 7, Block: 2}, {Piece: realPieces - 1, Block: 0}}
-		intact := p.Probe(context.Background(), s.request(addr, audited...))
+		intact := audit(p, s.request(addr, audited...))
 		for _, r := range intact.Results {
 			if r.Verdict != availability.Passed || !r.Whole {
 				t.Errorf("intact: %+v", r)
@@ -42,14 +57,14 @@ func TestRealClients(t *testing.T) {
 			t.Errorf("intact: %+v", intact)
 		}
 		s.overwrite(t, 7, true)
-		spoilt := p.Probe(context.Background(), s.request(addr, availability.Target{Piece: 8, Block: 1}, availability.Target{Piece: 7, Block: 1}))
+		spoilt := audit(p, s.request(addr, availability.Target{Piece: 8, Block: 1}, availability.Target{Piece: 7, Block: 1}))
 		got := verdicts(spoilt)
 		if got[availability.Target{Piece: 7, Block: 1}] != availability.Corrupt || got[availability.Target{Piece: 8, Block: 1}] != availability.Passed {
 			t.Errorf("damaged: %+v", spoilt)
 		}
 		r := s.request(addr, availability.Target{Piece: 7, Block: 1}, availability.Target{Piece: 7, Block: 2}, availability.Target{Piece: 3, Block: 7})
 		r.Leaf = learned(intact.Learned)
-		blocks := p.Probe(context.Background(), r)
+		blocks := audit(p, r)
 		got = verdicts(blocks)
 		if got[r.Targets[0]] != availability.Corrupt || got[r.Targets[1]] != availability.Passed || got[r.Targets[2]] != availability.Passed || blocks.Bytes != 3*bt.BlockSize {
 			t.Errorf("blocks: %+v", blocks)
@@ -84,7 +99,7 @@ func TestRealClientsOverwritten(t *testing.T) {
 		s := newSeed(t, catalog.V1)
 		addr := launch(t, tt.client, s)
 		s.overwrite(t, 15, false)
-		out := newProber(t, 45*time.Second).Probe(context.Background(), s.request(addr, wholes(15)...))
+		out := audit(newProber(t, 45*time.Second), s.request(addr, wholes(15)...))
 		if v := out.Results[0].Verdict; v != tt.want {
 			t.Errorf("overwritten piece: %s, want %s (%s)", v, tt.want, out.Reason)
 		}
@@ -114,7 +129,7 @@ func TestRealMerklePaths(t *testing.T) {
 		p := newProber(t, 45*time.Second)
 		r := s.request(addr, availability.Target{Piece: 3, Block: 1}, availability.Target{Piece: 7, Block: 2}, availability.Target{Piece: realPieces - 1, Block: 3})
 		r.InfoHash = tt.hash(s.torrent)
-		intact := p.Probe(context.Background(), r)
+		intact := audit(p, r)
 		for _, x := range intact.Results {
 			if x.Verdict != availability.Passed || x.Whole {
 				t.Errorf("intact: %+v", x)
@@ -125,7 +140,7 @@ func TestRealMerklePaths(t *testing.T) {
 		}
 		s.overwrite(t, 7, true)
 		r.Targets = append(r.Targets, availability.Target{Piece: 7, Block: 1}, availability.Target{Piece: 8, Block: availability.Whole})
-		spoilt := p.Probe(context.Background(), r)
+		spoilt := audit(p, r)
 		for target, v := range verdicts(spoilt) {
 			want := availability.Passed
 			if target == (availability.Target{Piece: 7, Block: 1}) || s.torrent.HasV1 && target.Piece == 7 {

@@ -41,7 +41,7 @@ func TestDaemon(t *testing.T) {
 			s := newSeed(t, version)
 			r := s.request(hosted(t, s), availability.Target{Piece: 3, Block: 1}, availability.Target{Piece: realPieces - 1, Block: 0}, availability.Target{Piece: 7, Block: 2})
 			p := newProber(t, 20*time.Second)
-			intact := p.Probe(context.Background(), r)
+			intact := audit(p, r)
 			if len(intact.Learned) != 3 {
 				t.Errorf("intact: %+v", intact)
 			}
@@ -52,7 +52,7 @@ func TestDaemon(t *testing.T) {
 			}
 			s.overwrite(t, 7, true)
 			r.Targets[2].Block = 1
-			spoilt := p.Probe(context.Background(), r)
+			spoilt := audit(p, r)
 			if got := verdicts(spoilt); got[r.Targets[2]] != availability.Corrupt || got[r.Targets[0]] != availability.Passed {
 				t.Errorf("damaged: %+v", spoilt)
 			}

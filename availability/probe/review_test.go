@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/swarmstake/swarmstake/availability"
 )
 
@@ -85,5 +87,26 @@ func TestAwaitOutlastsImpostors(t *testing.T) {
 	}
 	if p.lobby.awaits(fakeHash) {
 		t.Error("it is still awaited")
+	}
+}
+
+// TestClosedBeforeTheFirstWord: a connection that breaks as the talk begins still owes every target a result.
+func TestClosedBeforeTheFirstWord(t *testing.T) {
+	t.Parallel()
+	r := fakeRequest(fakeAddr(), 1, 4)
+	gone, wire := io.Pipe()
+	gone.Close()
+	s := newSession(r, fakePieces, auditor(false), struct {
+		io.Reader
+		io.Writer
+	}{gone, wire}, &limited{context.Background(), gone, r.allowance(), rate.NewLimiter(rate.Inf, 0)})
+	if s.audit(time.Now().Add(time.Hour)) == nil {
+		t.Fatal("it spoke to nobody")
+	}
+	got := verdicts(r.answered(s.out, s))
+	for _, target := range wholes(1, 4) {
+		if v, ok := got[target]; !ok || v != availability.Inconclusive {
+			t.Errorf("%s: %s (listed: %t)", target, v, ok)
+		}
 	}
 }

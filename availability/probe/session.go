@@ -106,10 +106,10 @@ func (s *session) meet(h theirs) error {
 
 // audit is the talk of a probe: it asks for the targets.
 func (s *session) audit(end time.Time) error {
+	s.fetch = newFetch(s.req, s.hashing) // first: who closes before the first word still owes every target
 	if _, err := s.wire.Write(frame(nil, msgInterested)); err != nil {
 		return err
 	}
-	s.fetch = newFetch(s.req, s.hashing)
 	return s.run(end)
 }
 
