@@ -13,7 +13,7 @@ import (
 )
 
 // pure are the packages of rules that the server and the simulator share.
-var pure = []string{"surge", "availability", "tokens/settle", "tokens/sale", "tokens/rail", "tokens/lock", "tokens/stake", "tracker/swarm", "sim", "sim/hosting", "sim/random"}
+var pure = []string{"surge", "availability", "tokens/settle", "tokens/sale", "tokens/rail", "tokens/lock", "tokens/stake", "tracker/swarm", "sim", "sim/hosting", "sim/seeding", "sim/random", "seeder/choose"}
 
 const module = "github.com/swarmstake/swarmstake/"
 

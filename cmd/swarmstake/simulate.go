@@ -48,7 +48,8 @@ Columns:
   profit             pay, hot bonus and the fees of one's own ring, less what was charged; tokens
 
 The same scenario and seed give the same figures on every machine. How nodes fare that host, and what
-audits find, 'swarmstake simulate hosting' plays.
+audits find, 'swarmstake simulate hosting' plays; what they earn by how they choose what to host,
+'swarmstake simulate seeding'.
 
   swarmstake simulate pretenders wash --days 14
   swarmstake simulate cold --greed 100 --seed 7
@@ -69,7 +70,7 @@ audits find, 'swarmstake simulate hosting' plays.
 	f.IntVar(&s.greed, "greed", 100, "what attackers claim, in percent of what an honest seeder uploads (default of cold: 50)")
 	f.BoolVar(&s.uneven, "uneven", false, "lines that differ by a factor of 16, leechers that upload, downloads of half an hour")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON, in bytes, micro-tokens and parts per million")
-	cmd.AddCommand(simulateHostingCmd())
+	cmd.AddCommand(simulateHostingCmd(), simulateSeedingCmd())
 	return cmd
 }
 
