@@ -63,9 +63,14 @@ type Engine struct {
 	cfg        Config
 	client     *torrent.Client
 	completion storage.PieceCompletion
-	listener   net.Listener
+	listener   *net.TCPListener
 	addr       netip.AddrPort
 	log        *slog.Logger
+	wires      *wires
+	upload     *rate.Limiter
+	meter      meter
+	done       chan struct{} // closed by Close
+	closing    sync.Once
 
 	mu       sync.Mutex
 	torrents map[bt.InfoHash]*Torrent
@@ -77,21 +82,24 @@ func Open(cfg Config) (*Engine, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", cfg.ListenAddr)
+	l, err := Listen(cfg.ListenAddr)
 	if err != nil {
 		return nil, fmt.Errorf("listening for peers on %s: %w", cfg.ListenAddr, err)
 	}
-	completion, err := openCompletion(cfg.StateDir)
+	tcp := l.(*net.TCPListener)
+	completion, err := openCompletion(cfg.StateDir, cfg.Logger)
 	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, errors.Join(err, tcp.Close())
 	}
-	e := &Engine{cfg: cfg, completion: completion, listener: listener, log: cfg.Logger,
-		addr: listener.Addr().(*net.TCPAddr).AddrPort(), torrents: map[bt.InfoHash]*Torrent{}}
+	e := &Engine{cfg: cfg, completion: completion, listener: tcp, log: cfg.Logger,
+		addr: tcp.Addr().(*net.TCPAddr).AddrPort(), torrents: map[bt.InfoHash]*Torrent{},
+		wires: newWires(cfg.DownloadRate), upload: uploadLimiter(cfg.UploadRate), done: make(chan struct{})}
 	if e.client, err = torrent.NewClient(e.clientConfig()); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting the torrent client: %w", err), completion.Close(), listener.Close())
+		return nil, errors.Join(fmt.Errorf("starting the torrent client: %w", err), completion.Close(), tcp.Close())
 	}
-	e.client.AddDialer(torrent.NetworkDialer{Network: "tcp", Dialer: e.dialer()})
-	e.client.AddListener(listener)
+	e.client.AddDialer(e.dialer())
+	e.client.AddListener(listener{tcp, e.wires})
+	go e.runMeter()
 	return e, nil
 }
 
@@ -116,14 +124,6 @@ func (c *Config) complete() error {
 	return nil
 }
 
-func openCompletion(dir string) (storage.PieceCompletion, error) {
-	c, err := storage.NewBoltPieceCompletion(dir)
-	if err != nil {
-		return nil, fmt.Errorf("opening the database of verified pieces in %s (is another daemon using this folder?): %w", dir, err)
-	}
-	return c, nil
-}
-
 // clientConfig isolates the client: private torrents know their peers from the tracker alone.
 func (e *Engine) clientConfig() *torrent.ClientConfig {
 	cfg := torrent.NewDefaultClientConfig()
@@ -135,25 +135,32 @@ func (e *Engine) clientConfig() *torrent.ClientConfig {
 	cfg.DisableTCP = true
 	cfg.Seed = true
 	cfg.DataDir = e.cfg.DataDir
-	cfg.DefaultStorage = e.newStorage(e.cfg.DataDir)
+	cfg.DefaultStorage = noStorage{} // each torrent brings its own
 	cfg.EstablishedConnsPerTorrent = maxConnsPerTorrent
-	cfg.UploadRateLimiter, cfg.DownloadRateLimiter = limiter(e.cfg.UploadRate), limiter(e.cfg.DownloadRate)
+	cfg.UploadRateLimiter = e.upload
+	// Downloads are limited by the engine's own connections: the library would refuse every peer who
+	// dials in, audits too, while a limited download goes on.
+	cfg.DownloadRateLimiter = nil
 	cfg.Bep20, cfg.ExtendedHandshakeClientVersion, cfg.HTTPUserAgent = PeerIDPrefix, ClientVersion, ClientVersion
 	cfg.Slogger = slog.New(quiet{e.log.Handler()})
+	cfg.Callbacks.PeerConnAdded = []func(*torrent.PeerConn){e.wires.handshaken}
 	cfg.Callbacks.PeerConnClosed = e.peerClosed
 	return cfg
 }
 
-// limiter is never nil: a nil download limiter could not be changed later.
-func limiter(bytesPerSecond int64) *rate.Limiter {
-	if bytesPerSecond == 0 {
-		return rate.NewLimiter(rate.Inf, limiterBurst)
-	}
-	return rate.NewLimiter(rate.Limit(bytesPerSecond), limiterBurst)
+func uploadLimiter(bytesPerSecond int64) *rate.Limiter {
+	return rate.NewLimiter(asLimit(bytesPerSecond), limiterBurst)
 }
 
-func (e *Engine) dialer() *net.Dialer {
-	d := &net.Dialer{KeepAlive: -1} // the peer wire has keep-alives of its own
+func asLimit(bytesPerSecond int64) rate.Limit {
+	if bytesPerSecond <= 0 {
+		return rate.Inf
+	}
+	return rate.Limit(bytesPerSecond)
+}
+
+func (e *Engine) dialer() *dialer {
+	d := &dialer{Dialer: net.Dialer{KeepAlive: -1}, wires: e.wires} // the peer wire has keep-alives of its own
 	if ip := e.addr.Addr(); !ip.IsUnspecified() {
 		d.LocalAddr = &net.TCPAddr{IP: ip.AsSlice(), Zone: ip.Zone()}
 	}
@@ -187,11 +194,13 @@ func (e *Engine) Torrents() []*Torrent {
 
 // Close drops every torrent, frees the port and writes the verified pieces to disk.
 func (e *Engine) Close() error {
+	e.closing.Do(func() { close(e.done) })
 	for _, t := range e.Torrents() {
 		t.Drop()
 	}
 	errs := e.client.Close()
 	errs = append(errs, e.listener.Close(), e.completion.Close())
+	e.wires.closeAll()
 	return errors.Join(errs...)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/anacrolix/torrent"
 	"github.com/anacrolix/torrent/metainfo"
 
 	"github.com/swarmstake/swarmstake/tracker/bt"
@@ -21,6 +22,9 @@ const (
 	maxPieces = 1 << 21
 )
 
+// ErrEmptyFile refuses a torrent that the library would crash on (v1.62.0, Piece.mustGetOnlyFile).
+var ErrEmptyFile = errors.New("the torrent is v2 or hybrid and has an empty file after others: this version cannot host it")
+
 // File is what a .torrent file says, as far as hosting it goes.
 type File struct {
 	InfoHash    bt.InfoHash // v1, or truncated v2 when there is no v1
@@ -30,50 +34,63 @@ type File struct {
 	Pieces      int
 	Announce    string // the first tracker; empty: none
 
-	meta *metainfo.MetaInfo
-	info metainfo.Info
+	info metainfo.Info // without the hashes, which the library keeps
 }
 
 // ParseFile reads a .torrent file and refuses what this engine could not host safely: a torrent
 // that is not private, or whose names would leave its folder.
 func ParseFile(b []byte) (*File, error) {
+	f, _, err := parse(b)
+	return f, err
+}
+
+func parse(b []byte) (*File, *torrent.TorrentSpec, error) {
 	if len(b) > MaxFileSize {
-		return nil, fmt.Errorf("the .torrent has %d bytes; at most %d are accepted", len(b), MaxFileSize)
+		return nil, nil, fmt.Errorf("the .torrent has %d bytes; at most %d are accepted", len(b), MaxFileSize)
 	}
 	if err := checkNesting(b); err != nil {
-		return nil, fmt.Errorf("reading the .torrent: %w", err)
+		return nil, nil, fmt.Errorf("reading the .torrent: %w", err)
 	}
 	meta, err := metainfo.Load(bytes.NewReader(b))
 	if err != nil {
-		return nil, fmt.Errorf("reading the .torrent: %w", err)
+		return nil, nil, fmt.Errorf("reading the .torrent: %w", err)
 	}
 	info, err := meta.UnmarshalInfo()
 	if err != nil {
-		return nil, fmt.Errorf("reading the .torrent's info: %w", err)
+		return nil, nil, fmt.Errorf("reading the .torrent's info: %w", err)
 	}
 	if err := checkInfo(&info); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	spec, err := specOf(meta)
 	if err != nil {
-		return nil, fmt.Errorf("reading the .torrent's info: %w", err)
+		return nil, nil, fmt.Errorf("reading the .torrent's info: %w", err)
 	}
 	f := &File{InfoHash: bt.InfoHash(spec.InfoHash), Name: info.BestName(), Size: bt.Bytes(info.TotalLength()),
-		PieceLength: info.PieceLength, Pieces: info.NumPieces(), meta: meta, info: info}
+		PieceLength: info.PieceLength, Pieces: info.NumPieces(), info: info}
 	if spec.InfoHash.IsZero() {
 		f.InfoHash = bt.InfoHash(*spec.InfoHashV2.Value.ToShort())
 	}
 	if tiers := meta.UpvertedAnnounceList(); len(tiers) > 0 && len(tiers[0]) > 0 {
 		f.Announce = tiers[0][0]
 	}
-	return f, nil
+	f.info.Pieces = nil
+	return f, spec, nil
 }
 
 func checkInfo(info *metainfo.Info) error {
 	if info.Private == nil || !*info.Private {
 		return ErrNotPrivate
 	}
-	if info.PieceLength <= 0 || info.NumPieces() == 0 || info.NumPieces() > maxPieces {
+	if info.HasV2() {
+		if err := info.FileTree.Validate(); err != nil {
+			return fmt.Errorf("the torrent's file tree: %w", err)
+		}
+	}
+	if info.PieceLength <= 0 { // NumPieces divides by it
+		return fmt.Errorf("the torrent has pieces of %d bytes", info.PieceLength)
+	}
+	if info.NumPieces() == 0 || info.NumPieces() > maxPieces {
 		return fmt.Errorf("the torrent has %d pieces of %d bytes; want 1 to %d pieces", info.NumPieces(), info.PieceLength, maxPieces)
 	}
 	if err := checkName(info.BestName()); err != nil {
@@ -81,6 +98,9 @@ func checkInfo(info *metainfo.Info) error {
 	}
 	var total int64
 	for _, f := range info.UpvertedFiles() {
+		if info.HasV2() && f.Length == 0 && total > 0 {
+			return ErrEmptyFile
+		}
 		if f.Length < 0 || total > bt.MaxCounter-f.Length {
 			return errors.New("the torrent has a file of negative or absurd size")
 		}
@@ -136,4 +156,22 @@ func checkNesting(b []byte) error {
 		}
 	}
 	return nil
+}
+
+// FilePart is one file of a torrent.
+type FilePart struct {
+	Path []string // below the folder that holds the torrent; a single file's is its name alone
+	Size bt.Bytes
+	From bt.Bytes // its first byte, counted over all pieces
+	Pad  bool     // padding (BEP 47): it is on no disk
+}
+
+// Files lists a torrent's files in its order: that of the v1 file list, or of the v2 file tree if it
+// has one.
+func (f *File) Files() []FilePart {
+	var out []FilePart
+	for _, x := range f.info.UpvertedFiles() {
+		out = append(out, FilePart{Path: partPath(&f.info, &x), Size: bt.Bytes(x.Length), From: bt.Bytes(x.TorrentOffset), Pad: isPadding(&x)})
+	}
+	return out
 }

@@ -26,6 +26,9 @@ type PeerBytes struct {
 
 // peerLog sums the connections that are closed.
 type peerLog struct {
+	end   sync.RWMutex
+	ended bool // the torrent was dropped, and sums has all of it
+
 	mu   sync.Mutex
 	sums map[PeerKey]PeerBytes
 }
@@ -49,41 +52,60 @@ func (b PeerBytes) plus(o PeerBytes) PeerBytes {
 // peerClosed runs under the client's lock, where Stats would deadlock.
 func (e *Engine) peerClosed(c *torrent.PeerConn) {
 	go func() {
+		defer e.wires.forget(c)
 		tt := c.Torrent()
 		if tt == nil {
 			return
 		}
 		for _, t := range e.Torrents() {
 			if t.t == tt {
-				t.gone.add(connBytes(c))
+				t.gone.add(e.connBytes(c))
 				return
 			}
 		}
 	}()
 }
 
-func connBytes(c *torrent.PeerConn) (PeerKey, PeerBytes) {
+// connBytes leaves out of what the library counts as sent what the connection still keeps back.
+func (e *Engine) connBytes(c *torrent.PeerConn) (PeerKey, PeerBytes) {
 	var addr netip.AddrPort
 	if c.RemoteAddr != nil { // closed early
 		addr, _ = netip.ParseAddrPort(c.RemoteAddr.String())
 	}
 	s := c.Stats()
 	return PeerKey{ID: bt.PeerID(c.PeerID), Addr: addr.Addr().Unmap()},
-		PeerBytes{Sent: bt.Bytes(s.BytesWrittenData.Int64()), Received: bt.Bytes(s.BytesReadData.Int64())}
+		PeerBytes{Sent: bt.Bytes(e.wires.sent(c, s.BytesWrittenData.Int64())), Received: bt.Bytes(s.BytesReadData.Int64())}
 }
 
 // PeerBytes lists what was exchanged with each peer, closed connections included. A connection that
 // is closing at this moment may be missing until the next call.
 func (t *Torrent) PeerBytes() map[PeerKey]PeerBytes {
+	t.gone.end.RLock()
+	defer t.gone.end.RUnlock()
 	t.gone.mu.Lock()
 	out := make(map[PeerKey]PeerBytes, len(t.gone.sums))
 	for k, b := range t.gone.sums {
 		out[k] = b
 	}
 	t.gone.mu.Unlock()
+	if t.gone.ended {
+		return out
+	}
 	for _, c := range t.t.PeerConns() {
-		k, b := connBytes(c)
+		k, b := t.engine.connBytes(c)
 		out[k] = out[k].plus(b)
 	}
 	return out
+}
+
+// endPeers drops the torrent and sums the connections that were open: peerClosed finds it no more.
+func (t *Torrent) endPeers() {
+	t.gone.end.Lock()
+	defer t.gone.end.Unlock()
+	open := t.t.PeerConns()
+	t.t.Drop()
+	for _, c := range open {
+		t.gone.add(t.engine.connBytes(c))
+	}
+	t.gone.ended = true
 }

@@ -33,14 +33,3 @@ func (t *Torrent) Have() availability.Bitmap {
 	}
 	return have
 }
-
-// SeedOnly ends (or, with false, resumes) the download of what is missing. What is there is served
-// all the same.
-func (t *Torrent) SeedOnly(on bool) {
-	if t.seedOnly.Store(on); on {
-		t.t.DisallowDataDownload()
-		return
-	}
-	t.t.AllowDataDownload()
-	t.t.DownloadAll()
-}
