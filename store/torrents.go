@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/catalog"
 )
 
 // NewTorrent is an accepted upload. Metainfo is the file as it is kept, private already.
@@ -21,12 +23,14 @@ type NewTorrent struct {
 	Files       int
 	Metainfo    []byte
 	Uploader    bt.MemberID
+	Category    catalog.Category // empty: catalog.Other
 }
 
 // Torrent is a torrent of the catalogue with its current price.
 type Torrent struct {
 	RosterTorrent
 	Description  string
+	Category     catalog.Category
 	Files        int
 	UploaderName string
 	CreatedMs    int64
@@ -52,9 +56,9 @@ func (t *tx) addTorrent(n NewTorrent) (bt.TorrentID, error) {
 	if dup > 0 {
 		return 0, ErrExists
 	}
-	row, err := t.insert(`INSERT INTO torrents (infohash, infohash2, name, description, size_bytes, piece_bytes, files, metainfo,
-		uploader, created_ms, price_utok_per_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		n.InfoHash[:], hashOrNil(n.InfoHash2), n.Name, n.Description, n.Size, n.PieceBytes, n.Files, n.Metainfo,
+	row, err := t.insert(`INSERT INTO torrents (infohash, infohash2, name, description, category, size_bytes, piece_bytes, files, metainfo,
+		uploader, created_ms, price_utok_per_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.InfoHash[:], hashOrNil(n.InfoHash2), n.Name, n.Description, cmp.Or(n.Category, catalog.Other), n.Size, n.PieceBytes, n.Files, n.Metainfo,
 		n.Uploader, t.nowMs(), t.economy().BasePrice)
 	return bt.TorrentID(row), err
 }
@@ -69,7 +73,7 @@ func hashOrNil(h bt.InfoHash) []byte {
 
 const selectTorrent = `SELECT t.id, t.infohash, coalesce(t.infohash2, x''), t.name, t.size_bytes, t.piece_bytes, t.uploader, t.approved_ms > 0,
 	t.withdrawn_ms > 0, t.free_until_ms, t.priced_ms, t.price_utok_per_gib, t.multiplier_ppm, t.saturation_ppm, t.demand_bytes, t.capacity_bytes,
-	t.description, t.files, m.name, t.created_ms, ` + provenCount + ` FROM torrents t JOIN members m ON m.id = t.uploader`
+	t.description, t.category, t.files, m.name, t.created_ms, ` + provenCount + ` FROM torrents t JOIN members m ON m.id = t.uploader`
 
 const provenCount = "(SELECT count(*) FROM claims c WHERE c.torrent = t.id AND c.live = 1 AND c.proven_ms > 0)"
 
@@ -77,7 +81,7 @@ func readTorrent(r scanner) (t Torrent, err error) {
 	var h, h2 []byte
 	err = r.Scan(&t.ID, &h, &h2, &t.Name, &t.Size, &t.PieceBytes, &t.Uploader, &t.Approved, &t.Withdrawn, &t.FreeUntilMs, &t.Price.AtMs,
 		&t.Price.Price, &t.Price.MultiplierPPM, &t.Price.SaturationPPM, &t.Price.Demand, &t.Price.Capacity,
-		&t.Description, &t.Files, &t.UploaderName, &t.CreatedMs, &t.Proven)
+		&t.Description, &t.Category, &t.Files, &t.UploaderName, &t.CreatedMs, &t.Proven)
 	copy(t.InfoHash[:], h)
 	copy(t.InfoHash2[:], h2)
 	t.Price.Torrent = t.ID
@@ -110,10 +114,11 @@ func (o Sort) Valid() bool { _, ok := o.key(); return ok }
 
 // TorrentQuery asks for a page of the catalogue.
 type TorrentQuery struct {
-	Search string // part of the name; empty: all
-	Sort   Sort
-	After  Cursor // of the page before; zero: from the top
-	Limit  int
+	Search   string           // part of the name; empty: all
+	Category catalog.Category // empty: all
+	Sort     Sort
+	After    Cursor // of the page before; zero: from the top
+	Limit    int
 }
 
 // Cursor is a place between two rows of an ordered list.
@@ -131,6 +136,9 @@ func (s *Store) Torrents(ctx context.Context, q TorrentQuery) (page []Torrent, n
 	where, args := []string{"t.withdrawn_ms = 0"}, []any{}
 	if q.Search != "" {
 		where, args = append(where, `t.name LIKE ? ESCAPE '\'`), append(args, "%"+escapeLike(q.Search)+"%")
+	}
+	if q.Category != "" {
+		where, args = append(where, "t.category = ?"), append(args, q.Category)
 	}
 	if q.After.Set {
 		where, args = append(where, "("+key+", t.id) < (?, ?)"), append(args, q.After.Key, q.After.ID)

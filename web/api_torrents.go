@@ -24,6 +24,7 @@ const (
 	maxSearch      = 100   // bytes
 	maxTitle       = 255   // bytes
 	maxDescription = 10000 // bytes
+	maxCategory    = 20    // bytes
 	priceRows      = 500   // of history shown
 )
 
@@ -32,6 +33,7 @@ type torrentView struct {
 	InfoHash      string    `json:"infohash"`
 	Name          string    `json:"name"`
 	Size          bt.Bytes  `json:"size_bytes"`
+	Category      string    `json:"category"`
 	Price         Utok      `json:"price_utok_per_gib"`
 	MultiplierPPM int64     `json:"multiplier_ppm"`
 	SaturationPPM int64     `json:"saturation_ppm"`
@@ -49,7 +51,7 @@ type torrentView struct {
 }
 
 func (s *site) torrentView(t store.Torrent) torrentView {
-	v := torrentView{InfoHash: t.InfoHash.String(), Name: t.Name, Size: t.Size, Price: Utok(t.Price.Price), MultiplierPPM: t.Price.MultiplierPPM,
+	v := torrentView{InfoHash: t.InfoHash.String(), Name: t.Name, Size: t.Size, Category: string(t.Category), Price: Utok(t.Price.Price), MultiplierPPM: t.Price.MultiplierPPM,
 		SaturationPPM: t.Price.SaturationPPM, Approved: t.Approved, Files: t.Files, Uploader: t.UploaderName, CreatedAt: utc(t.CreatedMs)}
 	if s.isFree(t) {
 		v.FreeUntil = utcOrNil(t.FreeUntilMs)
@@ -70,12 +72,15 @@ func torrentQuery(r *http.Request) (store.TorrentQuery, error) {
 	if len(q.Search) > maxSearch {
 		return q, fail(http.StatusBadRequest, "search", "Search for at most %d bytes.", maxSearch)
 	}
-	if text := form.Get("limit"); text != "" {
-		if _, err := fmt.Sscanf(text, "%d", &q.Limit); err != nil || q.Limit < 1 || q.Limit > maxPageSize {
-			return q, fail(http.StatusBadRequest, "limit", "limit must be 1 to %d.", maxPageSize)
+	var err error
+	if text := form.Get("category"); text != "" { // else all
+		if q.Category, err = parseCategory(text); err != nil {
+			return q, err
 		}
 	}
-	var err error
+	if q.Limit, err = pageLimit(r); err != nil {
+		return q, err
+	}
 	q.After, err = parseCursor(form.Get("cursor"))
 	return q, err
 }
@@ -157,7 +162,11 @@ func (s *site) upload(r *http.Request) (uploaded, error) {
 	if err != nil {
 		return uploaded{}, err
 	}
-	n := store.NewTorrent{InfoHash: t.InfoHash, Name: t.Name, Description: fields["description"], Size: t.Size, PieceBytes: t.PieceLength,
+	category, err := parseCategory(fields["category"])
+	if err != nil {
+		return uploaded{}, err
+	}
+	n := store.NewTorrent{Category: category, InfoHash: t.InfoHash, Name: t.Name, Description: fields["description"], Size: t.Size, PieceBytes: t.PieceLength,
 		Files: len(t.Files), Metainfo: private, Uploader: m.ID}
 	if t.HasV1 && t.HasV2 {
 		n.InfoHash2 = t.TruncatedV2()
@@ -181,7 +190,7 @@ func readUpload(r *http.Request) (data []byte, fields map[string]string, err err
 	if err != nil {
 		return nil, nil, fail(http.StatusBadRequest, "multipart", "Send the file as field 'torrent' of a multipart/form-data body.")
 	}
-	limits := map[string]int{"name": maxTitle, "description": maxDescription}
+	limits := map[string]int{"name": maxTitle, "description": maxDescription, "category": maxCategory}
 	fields = map[string]string{}
 	for {
 		part, err := parts.NextPart()

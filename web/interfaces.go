@@ -27,6 +27,7 @@ type Store interface {
 	operations
 	audits
 	badges
+	seedingFacts
 	Overview(context.Context) (store.Overview, error)
 	EpochFigures(ctx context.Context, n int) ([]store.EpochFigures, error)
 }
@@ -165,15 +166,31 @@ type RefusedClaim struct {
 	Reason   string `json:"reason"`
 }
 
-// NodeStatus is a node's standing and earnings.
+// NodeStatus is a node's standing and earnings, and when it hears of what comes next.
 type NodeStatus struct {
+	Symbol         string        `json:"symbol"`
 	State          string        `json:"state"` // active, suspended
 	AuditScorePPM  int64         `json:"audit_score_ppm"`
 	OnlineScorePPM int64         `json:"online_score_ppm"`
+	Audits         VerdictCounts `json:"audits"`
+	SuspendPPM     int64         `json:"suspend_ppm"`    // share of confirmed faults at which a node is suspended
+	SuspendAudits  int           `json:"suspend_audits"` // of at least so many audits
 	Collateral     Utok          `json:"collateral_utok"`
 	Retained       Utok          `json:"retained_utok"`
 	Earned         Utok          `json:"earned_utok"`
+	EntryAuditSecs int64         `json:"entry_audit_within_seconds"` // of a new claim
+	EpochEndsAt    time.Time     `json:"epoch_ends_at"`
+	SettleSeconds  int64         `json:"settles_after_seconds"` // an epoch, after its end
 	Claims         []ClaimStatus `json:"claims"`
+}
+
+// VerdictCounts counts the audits of a node that are kept. Failed are those that saw wrong or missing data, or
+// a refusal, whether it was confirmed or not.
+type VerdictCounts struct {
+	Passed  int64 `json:"passed"`
+	Failed  int64 `json:"failed"`
+	Late    int64 `json:"late"`
+	Offline int64 `json:"offline"`
 }
 
 // ClaimStatus is one claim of a node.

@@ -10,6 +10,7 @@ import (
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/catalog"
 )
 
 func (s *site) pageRoutes(r chi.Router) {
@@ -93,6 +94,7 @@ func (s *site) adminPages(r chi.Router) {
 	r.Get("/nodes", s.operators(s.pageAdminNodes))
 	r.Post("/nodes/{node}/lift", s.operators(s.doLift))
 	r.Get("/slashes", s.operators(s.pageSlashes))
+	r.Get("/transfers", s.operators(s.pageAdminTransfers))
 	r.Post("/slashes/{id}/return", s.operators(s.doReturnSlash))
 }
 
@@ -266,9 +268,10 @@ func (s *site) pageTorrents(_ http.ResponseWriter, r *http.Request) (*view, erro
 	}
 	more := ""
 	if next.Set {
-		more = "/torrents?" + url.Values{"q": {q.Search}, "sort": {string(q.Sort)}, "cursor": {formatCursor(next)}}.Encode()
+		more = "/torrents?" + url.Values{"q": {q.Search}, "category": {string(q.Category)}, "sort": {string(q.Sort)}, "cursor": {formatCursor(next)}}.Encode()
 	}
-	return &view{name: "torrents", title: "Torrents", data: map[string]any{"Rows": s.rows(list), "Search": q.Search, "Sort": string(q.Sort), "More": more}}, nil
+	return &view{name: "torrents", title: "Torrents", data: map[string]any{"Rows": s.rows(list), "Search": q.Search, "Category": q.Category,
+		"Categories": catalog.Categories(), "Sort": string(q.Sort), "More": more}}, nil
 }
 
 func (s *site) pageTorrent(_ http.ResponseWriter, r *http.Request) (*view, error) {
@@ -318,14 +321,18 @@ func (s *site) doApprove(w http.ResponseWriter, r *http.Request) (*view, error) 
 	return nil, nil
 }
 
+func uploadView() *view {
+	return &view{name: "upload", title: "Upload a torrent", data: catalog.Categories()}
+}
+
 func (s *site) pageUpload(http.ResponseWriter, *http.Request) (*view, error) {
-	return &view{name: "upload", title: "Upload a torrent"}, nil
+	return uploadView(), nil
 }
 
 func (s *site) doUpload(w http.ResponseWriter, r *http.Request) (*view, error) {
 	up, err := s.upload(r)
 	if err != nil {
-		return s.again(r, &view{name: "upload", title: "Upload a torrent"}, err)
+		return s.again(r, uploadView(), err)
 	}
 	return &view{name: "uploaded", title: "Uploaded", status: http.StatusCreated,
 		data: map[string]any{"Hash": up.hash.String(), "Name": up.name, "Size": up.size, "Changed": up.changed}}, nil

@@ -162,6 +162,10 @@ func bodyLimit(r *http.Request) int64 {
 		return maxUpload
 	case r.URL.Path == "/api/v1/node/report":
 		return maxReports
+	case r.URL.Path == transfersPath:
+		return maxTransferBody
+	case r.URL.Path == accessPath:
+		return maxAccess
 	case strings.HasPrefix(r.URL.Path, answerPath):
 		return maxAnswer
 	}

@@ -60,6 +60,8 @@ type Deps struct {
 	Roster  Roster
 	Keys    Keys
 	Hosting Hosting
+	Serving Serving
+	Seeding Seeding
 	Records Records
 }
 
@@ -78,8 +80,15 @@ type site struct {
 	moves     *limiter
 	codes     *limiter // wrong voucher codes
 	reports   *limiter // of a node
+	accesses  *limiter // likewise: whom it may serve
+	ports     *limiter // likewise: tests of its port
+	portsAt   *limiter // … and of an address
+	looks     *limiter // at what is published for hosts
+	earnings  *limiter // of a node
+	transfers *limiter // likewise: reports of them
 	covered   coverageMemo
 	record    chan struct{} // held while an epoch's record of audits is made
+	sums      chan struct{} // held while it is added up what a node earned
 }
 
 // Limits of SECURITY 26.
@@ -90,6 +99,9 @@ const (
 	moveEvery, moveBurst     = 2 * time.Second, 60 // requests of a member that move money
 	codeEvery, codeBurst     = time.Minute, 10     // wrong voucher codes of a member, and of an address
 	reportEvery, reportBurst = 5 * time.Second, 20 // reports of a node
+	accessEvery, accessBurst = accessAgain / 2, 20 // questions of a node whom it may serve
+	portEvery, portBurst     = 20 * time.Second, 6 // tests of a node's port
+	portNodes                = 4                   // … and, so many times that, of an address
 	maxLimiters              = 50_000              // keys remembered; above, the oldest are forgotten
 )
 
@@ -101,7 +113,10 @@ func New(cfg Config, deps Deps) (http.Handler, error) {
 	}
 	s := &site{Config: cfg.withDefaults(), Deps: deps, audience: cfg.BaseURL, secure: u.Scheme == "https",
 		signIns: newLimiter(signInEvery, signInBurst), joins: newLimiter(joinEvery, joinBurst), uploads: newLimiter(uploadEvery, uploadBurst),
-		codes: newLimiter(codeEvery, codeBurst), moves: newLimiter(moveEvery, moveBurst), record: make(chan struct{}, 1), reports: newLimiter(reportEvery, reportBurst)}
+		codes: newLimiter(codeEvery, codeBurst), moves: newLimiter(moveEvery, moveBurst), record: make(chan struct{}, 1), reports: newLimiter(reportEvery, reportBurst),
+		accesses: newLimiter(accessEvery, accessBurst), ports: newLimiter(portEvery, portBurst), portsAt: newLimiter(portEvery/portNodes, portBurst*portNodes),
+		looks: newLimiter(lookEvery, lookBurst), earnings: newLimiter(earningsEvery, earningsBurst), transfers: newLimiter(transferEvery, transferBurst),
+		sums: make(chan struct{}, earningsAtOnce)}
 	if s.pages, err = s.parsePages(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -180,6 +195,12 @@ func (s *site) apiRoutes(r chi.Router) {
 	r.Post("/nodes/{node}/unpledge", s.api(s.asMember(s.apiUnpledge)))
 	r.Post("/node/report", s.api(s.asNode(s.apiReport)))
 	r.Get("/node/status", s.api(s.asNode(s.apiStatus)))
+	r.Post("/node/access", s.api(s.asNode(s.apiAccess)))
+	r.Post("/node/port", s.api(s.asNode(s.apiPort)))
+	r.Post("/node/transfers", s.api(s.asNode(s.apiTransfers)))
+	r.Get("/node/earnings", s.api(s.asNode(s.apiEarnings)))
+	r.Get("/node/audits", s.api(s.asNode(s.apiOwnAudits)))
+	r.Get("/hosting/market", s.api(s.asAnybody(s.apiMarket)))
 	r.Get("/node/challenges", s.api(s.asNode(s.apiChallenges)))
 	r.Post("/node/challenges/{id}", s.api(s.asNode(s.apiAnswerChallenge)))
 	r.Get("/node/maintenance", s.api(s.asNode(s.apiMaintenance)))
@@ -230,5 +251,6 @@ func (s *site) adminRoutes(r chi.Router) {
 	r.Get("/nodes", operator(s.apiAdminNodes))
 	r.Post("/nodes/{node}/lift", operator(s.apiLift))
 	r.Get("/slashes", operator(s.apiSlashes))
+	r.Get("/transfers", operator(s.apiAdminTransfers))
 	r.Post("/slashes/{id}/return", operator(s.apiReturnSlash))
 }

@@ -35,6 +35,8 @@ type world struct {
 	clock   atomic.Int64 // ns after the real time
 	roster  fakeRoster
 	hosting fakeHosting
+	serving fakeServing
+	seeding fakeSeeding
 	log     bytes.Buffer
 }
 
@@ -95,7 +97,7 @@ func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world 
 		t.Fatal(err)
 	}
 	w.store = s
-	h, err := web.New(cfg, web.Deps{Store: s, Live: fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting, Records: fakeRecords{}})
+	h, err := web.New(cfg, web.Deps{Store: s, Live: fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting, Serving: &w.serving, Seeding: &w.seeding, Records: fakeRecords{}})
 	if err != nil {
 		t.Fatal(err)
 	}

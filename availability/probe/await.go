@@ -91,7 +91,7 @@ func (p *Prober) receive(ctx context.Context, r Request, v visitor) availability
 	defer context.AfterFunc(budget, func() { v.conn.Close() })()
 	v.conn.SetDeadline(time.Now().Add(handshakeTimeout))
 	began := time.Now()
-	s := newSession(r, e.pieces, e.as, v.wire, &limited{budget, v.wire, e.allowance, p.bandwidth})
+	s := newSession(r, e.pieces, p.noted(e.as, v.conn), v.wire, &limited{budget, v.wire, e.allowance, p.bandwidth})
 	s.out.Encrypted, s.out.Incoming = v.encrypted, true
 	var met *session
 	if _, err = s.wire.Write(s.as.hello(r.InfoHash)); err == nil {

@@ -5,17 +5,21 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
 // persona is as whom the prober comes.
 type persona struct {
-	prefix   string // of its peer id
-	alphabet string // of the rest; empty: any byte
-	reserved [8]byte
-	extended string // BEP 10 handshake, for peers that know it
-	port     uint16 // … on which it listens
+	prefix    string // of its peer id
+	alphabet  string // of the rest; empty: any byte
+	reserved  [8]byte
+	extended  string     // BEP 10 handshake, for peers that know it
+	port      uint16     // … on which it listens
+	disguised bool       // it does not say who it is
+	used      *used      // where its peer ids are noted; nil: nowhere
+	from      netip.Addr // where peers see it; invalid: nobody knows
 }
 
 // auditor says openly that it is one.
@@ -35,6 +39,7 @@ func leecher(v2 bool, peer netip.Addr) persona {
 	const v = "qBittorrent/4.5.2"
 	who := auditor(v2)
 	who.prefix, who.alphabet = "-qB4520-", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.!~*()"
+	who.disguised = true
 	who.reserved[extendedByte] = extendedBit
 	who.reserved[flagsByte] |= dhtBit
 	var b [2]byte
@@ -59,6 +64,9 @@ func (p persona) peerID() (id bt.PeerID) {
 // hello is the handshake of BEP 3.
 func (p persona) hello(hash bt.InfoHash) []byte {
 	id := p.peerID()
+	if p.used != nil { // before the peer can ask about it
+		p.used.add(id, appearance{place{hash, p.from}, p.disguised, time.Now()})
+	}
 	b := append([]byte(protocol), p.reserved[:]...)
 	return append(append(b, hash[:]...), id[:]...)
 }

@@ -6,6 +6,7 @@
 //     cannot be dialled but found us in the peer list of its announce (Run listens for it).
 //   - Leech does what a customer does, to see whether the peer serves customers.
 //   - Sample takes a piece from a leecher, View only hears which pieces one has.
+//   - Reach only connects; Used knows the peer ids under which all these came lately.
 //
 // It promises: wrong bytes and a peer's own word that it lacks a piece are told apart from
 // everything that may be our fault or a busy peer's; time, bytes, message sizes and connections
@@ -62,6 +63,7 @@ type Prober struct {
 	bandwidth *rate.Limiter
 	pace      pace
 	lobby     lobby
+	used      *used
 }
 
 // New checks the configuration.
@@ -83,6 +85,7 @@ func New(cfg Config) (*Prober, error) {
 		bandwidth: rate.NewLimiter(rate.Limit(cfg.BytesPerSecond), max(readChunk, cfg.BytesPerSecond/10)),
 		pace:      pace{targets: map[target]*turn{}},
 		lobby:     newLobby(),
+		used:      newUsed(),
 	}, nil
 }
 
@@ -214,7 +217,7 @@ func (p *Prober) attempt(ctx context.Context, e errand, encrypted bool) (out ava
 			return availability.Outcome{RTT: rtt, Reason: reasonCrypto}, false
 		}
 	}
-	s := newSession(e.req, e.pieces, e.as, wire, &limited{ctx, wire, e.allowance, p.bandwidth})
+	s := newSession(e.req, e.pieces, p.noted(e.as, conn), wire, &limited{ctx, wire, e.allowance, p.bandwidth})
 	s.out.Encrypted, s.out.RTT = encrypted, rtt
 	if err = s.handshake(); err == nil {
 		err = p.hold(conn, s, e.talk, end)

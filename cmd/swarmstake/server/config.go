@@ -16,6 +16,7 @@ import (
 	"github.com/swarmstake/swarmstake/tokens/sale"
 	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker"
+	"github.com/swarmstake/swarmstake/tracker/bt"
 	"github.com/swarmstake/swarmstake/tracker/front"
 	"github.com/swarmstake/swarmstake/tracker/limit"
 	"github.com/swarmstake/swarmstake/tracker/swarm"
@@ -53,6 +54,7 @@ type Timing struct {
 	ReportInterval  time.Duration `range:"1s..24h" doc:"daemons report what they host so often"`
 	EpochLength     time.Duration `range:"100ms..168h" dated:"yes" doc:"of an epoch, which is settled as a whole"`
 	SettlementDelay time.Duration `range:"0s..168h" dated:"yes" doc:"from an epoch's end to its settlement"`
+	GuestRate       bt.Bytes      `unit:"bytes/s" range:"1024..1099511627776" doc:"the least that nodes give a peer of a torrent that is rationed, and what they give other seeders"`
 	GenesisTreasury tokens.Amount `unit:"utok" range:"0..1000000000000000000" doc:"minted into the treasury with a new database; changes nothing later"`
 	Journal         bool          `doc:"false: announces are answered before anything is kept of them; for measurements only"`
 	JournalBytes    int64         `unit:"bytes" range:"268435456..1125899906842624" doc:"disk space the meter's journal may take"`
@@ -96,7 +98,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Name: "Swarmstake",
 		Server: Timing{FlushInterval: 250 * time.Millisecond, AuditInterval: 5 * time.Second, HistoryInterval: time.Minute,
-			ReportInterval: 5 * time.Minute, EpochLength: time.Hour, SettlementDelay: 45 * time.Minute, Journal: true, JournalBytes: 4 << 30},
+			ReportInterval: 5 * time.Minute, EpochLength: time.Hour, SettlementDelay: 45 * time.Minute, GuestRate: 64 << 10, Journal: true, JournalBytes: 4 << 30},
 		Limits:  defaultLimits(),
 		Tracker: swarm.DefaultParams(), Surge: surge.DefaultParams(), Settle: settle.DefaultParams(),
 		Availability: availability.DefaultParams(), Probe: Probe{Concurrency: 16, Budget: 45 * time.Second, ManifestMax: 4 << 30, AuditKeep: 90 * 24 * time.Hour},

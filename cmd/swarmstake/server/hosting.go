@@ -118,8 +118,15 @@ func (s *Server) Status(ctx context.Context, node store.Node) (web.NodeStatus, e
 	if err != nil {
 		return web.NodeStatus{}, err
 	}
-	out := web.NodeStatus{State: "active", AuditScorePPM: st.Audit.PPM(), OnlineScorePPM: st.Online.PPM(), Collateral: web.Utok(st.Collateral),
-		Retained: web.Utok(st.Retained), Earned: web.Utok(st.Earned), Claims: []web.ClaimStatus{}}
+	counts, err := s.store.VerdictCounts(ctx, node.ID)
+	if err != nil {
+		return web.NodeStatus{}, err
+	}
+	r := s.rules()
+	out := web.NodeStatus{Symbol: r.Economy.Symbol, State: "active", AuditScorePPM: st.Audit.PPM(), OnlineScorePPM: st.Online.PPM(),
+		Audits: verdictCounts(counts), SuspendPPM: r.Availability.SuspendPPM, SuspendAudits: r.Availability.SuspendAudits,
+		Collateral: web.Utok(st.Collateral), Retained: web.Utok(st.Retained), Earned: web.Utok(st.Earned), EntryAuditSecs: s.entryAudit(),
+		EpochEndsAt: s.epochEnds(), SettleSeconds: seconds(r.SettlementDelay), Claims: []web.ClaimStatus{}}
 	if st.Suspended {
 		out.State = "suspended"
 	}
@@ -133,6 +140,12 @@ func (s *Server) Status(ctx context.Context, node store.Node) (web.NodeStatus, e
 		}
 	}
 	return out, nil
+}
+
+func verdictCounts(n map[string]int64) web.VerdictCounts {
+	of := func(v availability.Verdict) int64 { return n[v.String()] }
+	return web.VerdictCounts{Passed: of(availability.Passed), Failed: of(availability.Corrupt) + of(availability.Missing) + of(availability.Refused),
+		Late: of(availability.Late), Offline: of(availability.Offline)}
 }
 
 func (s *Server) claimStatus(c store.ClaimRow) web.ClaimStatus {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/swarmstake/swarmstake/availability"
@@ -19,10 +20,12 @@ type market struct {
 	states  map[bt.TorrentID]surge.State
 	kept    map[bt.TorrentID]store.PriceRow // the last rows of history
 	lastRun time.Time
+	short   atomic.Pointer[map[bt.TorrentID]bt.Bytes] // what the seeders of each torrent that is rationed give, per second
+	seed    uint64                                    // secret
 }
 
 func newMarket(p surge.Params, torrents []store.RosterTorrent) *market {
-	m := &market{states: map[bt.TorrentID]surge.State{}, kept: map[bt.TorrentID]store.PriceRow{}}
+	m := &market{states: map[bt.TorrentID]surge.State{}, kept: map[bt.TorrentID]store.PriceRow{}, seed: seed()}
 	for _, t := range torrents {
 		if t.Price.AtMs == 0 {
 			continue // never priced
@@ -63,11 +66,14 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 	for _, id := range ids {
 		in.Torrents = append(in.Torrents, s.torrentState(rules.Surge, id, leechers[id]))
 	}
-	rows := make([]store.PriceRow, len(ids))
+	rows, short := make([]store.PriceRow, len(ids)), map[bt.TorrentID]bt.Bytes{}
 	for i, st := range in.Reprice(rules.Surge, dt) {
 		m.states[ids[i]] = st
 		rows[i] = store.PriceRow{Torrent: ids[i], AtMs: now.UnixMilli(), Price: surge.PricePerGiB(rules.Surge, st.MultiplierPPM),
 			MultiplierPPM: st.MultiplierPPM, SaturationPPM: st.SmoothedPPM, Demand: st.DemandBytes, Capacity: st.CapacityBytes}
+		if rate, ok := st.Rationed(rules.Surge); ok {
+			short[ids[i]] = rate
+		}
 	}
 	if err := s.store.SetPrices(ctx, rows, s.keepPrice); err != nil {
 		return fmt.Errorf("reprice: %w", err)
@@ -75,6 +81,7 @@ func (s *Server) reprice(ctx context.Context, now time.Time) error {
 	for _, r := range rows {
 		s.roster.setPrice(r.Torrent, r.Price, r.MultiplierPPM)
 	}
+	m.short.Store(&short)
 	return nil
 }
 

@@ -64,13 +64,18 @@ type Server struct {
 	auditor *auditor
 	badges  *badges
 	market  *market
+	owners  owners
+	earned  earned
+	offers  hostMarket
 	http    *http.Server
 	proven  map[swarm.DownloadKey]int // tiers that the swarms were told; pricing loop only
 
-	inForce  atomic.Pointer[Rules]
-	current  atomic.Pointer[store.Epoch]
-	events   sync.Mutex // guards watchers
-	watchers []func(Event)
+	inForce atomic.Pointer[Rules]
+	current atomic.Pointer[store.Epoch]
+
+	portTests atomic.Int32 // under way
+	events    sync.Mutex   // guards watchers
+	watchers  []func(Event)
 }
 
 // Event is something a watcher may tell people about.
@@ -459,7 +464,7 @@ func (s *Server) sweep(ctx context.Context, now time.Time) error {
 		return err
 	}
 	return errors.Join(s.store.CloseSlashes(ctx), s.store.Mature(ctx), s.store.UnlockDue(ctx), s.store.GrantAllowances(ctx),
-		s.store.SweepAudits(ctx, s.conf.Probe.AuditKeep), s.store.Sweep(ctx))
+		s.store.SweepAudits(ctx, s.conf.Probe.AuditKeep), s.store.SweepExchanges(ctx), s.store.Sweep(ctx))
 }
 
 func (s *Server) epoch() store.Epoch { return *s.current.Load() }
@@ -498,5 +503,5 @@ func (s *Server) website(proxies []netip.Prefix) (http.Handler, error) {
 		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, ReportInterval: s.conf.Server.ReportInterval,
 		Rules: s.webRules, Parameters: parameterInfo(), PublicKeys: s.badges.public,
 		ClientAddr: func(r *http.Request) netip.Addr { addr, _ := tracker.ClientAddr(r, proxies); return addr }, Log: s.log,
-	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s, Records: s})
+	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s, Serving: s, Seeding: s, Records: s})
 }
