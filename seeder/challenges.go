@@ -107,7 +107,8 @@ func (w *challenges) answer(ctx context.Context, c challenge.Challenge) {
 	case err != nil:
 		log.Warn("the answer to a challenge did not count", "error", err)
 	case verdict != availability.Passed.String():
-		log.Warn("the server found fault with an answer; the data will be looked at again", "verdict", verdict)
+		log.Warn("the server found fault with an answer", "verdict", verdict)
+		w.d.suspect(c.InfoHash)
 	default:
 		log.Debug("audit passed", "items", len(c.Items))
 	}

@@ -159,32 +159,38 @@ func TestDaemonAnswersChallenges(t *testing.T) {
 	}
 }
 
-// TestDamageShowsInAnswers: the daemon sends what is on its disk, and what is cut off is missing.
+// TestDamageShowsInAnswers: the daemon sends what is on its disk, and what is cut off is missing. Each
+// challenge has a daemon of its own: what was cut off is no longer hosted soon.
 func TestDamageShowsInAnswers(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		t.Run(fmt.Sprintf("leaves %t", leaves), func(t *testing.T) { damageShows(t, leaves) })
+	}
+}
+
+func damageShows(t *testing.T, leaves bool) {
 	tr := newTracker(t)
 	c := newContent(t, "damage.bin", 1<<20, tr.url())
 	layout, a, data := layoutOf(t, c), newAPI(t, c), c.dir(t)
-	known := func(piece, block int) ([32]byte, bool) {
-		at := piece*64<<10 + block*bt.BlockSize
-		return sha256.Sum256(c.data[at : at+bt.BlockSize]), true
-	}
-	daemon(t, seeder.Config{StateDir: paired(t, a), DataDir: data, ListenAddr: "127.0.0.3:0", Pinned: []string{c.ih.String()}})
+	daemon(t, seeder.Config{StateDir: paired(t, a), DataDir: data, ListenAddr: "127.0.0.3:0", Pinned: []string{c.ih.String()}, DiskEvery: time.Hour})
 	eventually(t, "hosts", 20*time.Second, hosting(a, c))
 	flipByte(t, filepath.Join(data, c.name), c.data, 3*64<<10+5)
 	if err := os.Truncate(filepath.Join(data, c.name), 10*64<<10); err != nil {
 		t.Fatal(err)
 	}
 	targets := []availability.Target{{Piece: 2, Block: 1}, {Piece: 3, Block: 0}, {Piece: 3, Block: 1}, {Piece: 12, Block: 0}}
-	for i, leaf := range []challenge.Leaf{nil, known} {
-		want := []availability.Verdict{availability.Passed, availability.Corrupt, availability.Corrupt, availability.Missing}
-		if leaf != nil {
-			want[2] = availability.Passed // its block is intact
+	want := []availability.Verdict{availability.Passed, availability.Corrupt, availability.Corrupt, availability.Missing}
+	var leaf challenge.Leaf
+	if leaves {
+		want[2] = availability.Passed // its block is intact
+		leaf = func(piece, block int) ([32]byte, bool) {
+			at := piece*64<<10 + block*bt.BlockSize
+			return sha256.Sum256(c.data[at : at+bt.BlockSize]), true
 		}
-		out := a.outcome(a.issue(int64(i+1), layout, leaf, targets), layout, leaf, targets)
-		for i, r := range out.Results {
-			if r.Verdict != want[i] {
-				t.Errorf("%s: %s, want %s", r.Target, r.Verdict, want[i])
-			}
+	}
+	out := a.outcome(a.issue(1, layout, leaf, targets), layout, leaf, targets)
+	for i, r := range out.Results {
+		if r.Verdict != want[i] {
+			t.Errorf("%s: %s, want %s", r.Target, r.Verdict, want[i])
 		}
 	}
 }

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/swarmstake/swarmstake/availability"
@@ -66,6 +69,7 @@ type Client struct {
 	key  Key
 	node bt.NodeID
 	now  func() time.Time
+	off  *atomic.Int64 // ns by which our clock is ahead of the server's; tokens are stamped with the server's time
 }
 
 // ClientConfig makes a Client. Discover and Pair need no Node.
@@ -84,7 +88,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: base, aud: cfg.Audience, http: cfg.HTTP, key: cfg.Key, node: cfg.Node, now: cfg.Now}
+	c := &Client{base: base, aud: cfg.Audience, http: cfg.HTTP, key: cfg.Key, node: cfg.Node, now: cfg.Now, off: &atomic.Int64{}}
 	if c.aud == "" {
 		c.aud = base
 	}
@@ -172,10 +176,10 @@ type Refusal struct {
 
 // ReportAnswer is the server's view of a report.
 type ReportAnswer struct {
-	Accepted    []string  `json:"accepted"`
-	Refused     []Refusal `json:"refused"`
-	Rechecking  []string  `json:"rechecking"` // withdrawn, but looked at once more: their data must stay
-	ReportAgain int64     `json:"report_again_seconds"`
+	Accepted    List[string]  `json:"accepted"`
+	Refused     List[Refusal] `json:"refused"`
+	Rechecking  List[string]  `json:"rechecking"` // withdrawn, but looked at once more: their data must stay
+	ReportAgain int64         `json:"report_again_seconds"`
 }
 
 // Report sends the hosted subset.
@@ -189,13 +193,28 @@ func (c *Client) Report(ctx context.Context, r Report) (a ReportAnswer, err erro
 
 // NodeStatus is how the server sees this node. Amounts are in utok, as decimal strings.
 type NodeStatus struct {
-	State       string        `json:"state"`
-	AuditScore  int64         `json:"audit_score_ppm"`
-	OnlineScore int64         `json:"online_score_ppm"`
-	Collateral  string        `json:"collateral_utok"`
-	Retained    string        `json:"retained_utok"`
-	Earned      string        `json:"earned_utok"`
-	Claims      []ClaimStatus `json:"claims"`
+	State       string            `json:"state"`
+	AuditScore  int64             `json:"audit_score_ppm"`
+	OnlineScore int64             `json:"online_score_ppm"`
+	Collateral  string            `json:"collateral_utok"`
+	Retained    string            `json:"retained_utok"`
+	Earned      string            `json:"earned_utok"`
+	Claims      List[ClaimStatus] `json:"claims"`
+
+	Symbol        string      `json:"symbol"`
+	Audits        AuditCounts `json:"audits"`
+	SuspendPPM    int64       `json:"suspend_ppm"`    // share of confirmed faults at which a node is suspended,
+	SuspendAudits int         `json:"suspend_audits"` // of at least so many audits
+	EntrySeconds  int64       `json:"entry_audit_within_seconds"`
+	EpochEndsAt   time.Time   `json:"epoch_ends_at"`
+	SettleSeconds int64       `json:"settles_after_seconds"` // an epoch, after its end
+}
+
+// AuditCounts counts a node's audits by what came of them.
+type AuditCounts struct {
+	Passed int64 `json:"passed"`
+	Failed int64 `json:"failed"`
+	Late   int64 `json:"late"`
 }
 
 // ClaimStatus is one claim as the server sees it.
@@ -213,35 +232,6 @@ type ClaimStatus struct {
 func (c *Client) Status(ctx context.Context) (s NodeStatus, err error) {
 	err = c.call(ctx, http.MethodGet, "/api/v1/node/status", nil, &s, true)
 	return s, err
-}
-
-// ListedTorrent is one line of the public list.
-type ListedTorrent struct {
-	InfoHash   string      `json:"infohash"`
-	Name       string      `json:"name"`
-	Size       bt.Bytes    `json:"size_bytes"`
-	Price      json.Number `json:"price_utok_per_gib"`
-	Multiplier int64       `json:"multiplier_ppm"`
-	Saturation int64       `json:"saturation_ppm"`
-	Seeders    int64       `json:"seeders"`
-	Leechers   int64       `json:"leechers"`
-	Approved   bool        `json:"approved"`
-}
-
-// TorrentPage is one page of the public list; Next is empty on the last.
-type TorrentPage struct {
-	Torrents []ListedTorrent `json:"torrents"`
-	Next     string          `json:"next"`
-}
-
-// Torrents lists a page of the public list; sort is new, price or seeders.
-func (c *Client) Torrents(ctx context.Context, sort, cursor string) (p TorrentPage, err error) {
-	q := url.Values{"sort": {sort}}
-	if cursor != "" {
-		q.Set("cursor", cursor)
-	}
-	err = c.call(ctx, http.MethodGet, "/api/v1/torrents?"+q.Encode(), nil, &p, true)
-	return p, err
 }
 
 // TorrentFile fetches the node member's personalised .torrent.
@@ -275,6 +265,7 @@ func (c *Client) do(ctx context.Context, method, path string, in any, signed boo
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", c.base, withoutURL(err))
 	}
+	c.compareClocks(resp)
 	if resp.StatusCode/100 != 2 {
 		return nil, c.problem(resp, body)
 	}
@@ -298,7 +289,7 @@ func (c *Client) request(ctx context.Context, method, path string, in any, signe
 		req.Header.Set("Content-Type", kind)
 	}
 	if signed {
-		token, err := c.key.Token(c.node, c.aud, c.now(), body)
+		token, err := c.key.Token(c.node, c.aud, c.now().Add(-c.ClockOff()), body)
 		if err != nil {
 			return nil, err
 		}
@@ -329,10 +320,40 @@ func (c *Client) problem(resp *http.Response, body []byte) error {
 	}
 	e.Status = resp.StatusCode
 	e.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"))
-	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil && e.Status == http.StatusUnauthorized {
-		if off := c.now().Sub(at).Round(time.Second); off.Abs() > maxClockOff {
-			e.ClockOff = off
-		}
+	if e.Status == http.StatusUnauthorized {
+		e.ClockOff = c.ClockOff().Round(time.Second)
 	}
 	return e
+}
+
+// compareClocks notes by how much our clock differs from the server's: a clock that is wrong, or was
+// set while we run, must not end a node's work. What the network takes to carry a date does not count.
+func (c *Client) compareClocks(resp *http.Response) {
+	at, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	off := c.now().Sub(at)
+	if off.Abs() <= maxClockOff {
+		off = 0
+	}
+	c.off.Store(int64(off))
+}
+
+// ClockOff is by how much our clock is ahead of the server's (negative: behind); 0 while it is right
+// or unknown.
+func (c *Client) ClockOff() time.Duration { return time.Duration(c.off.Load()) }
+
+// Over is the same client over tcp4 or tcp6 alone.
+func (c *Client) Over(network string, local netip.Addr) *Client {
+	over := *c
+	dialer := &net.Dialer{Timeout: apiTimeout}
+	if local.IsValid() && !local.IsUnspecified() && local.Is4() == (network == "tcp4") {
+		dialer.LocalAddr = &net.TCPAddr{IP: local.AsSlice()}
+	}
+	over.http = &http.Client{Timeout: apiTimeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, addr)
+		}}}
+	return &over
 }

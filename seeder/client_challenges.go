@@ -13,8 +13,8 @@ import (
 // least pause before the next time.
 func (c *Client) Challenges(ctx context.Context, wait time.Duration) (list []challenge.Challenge, again time.Duration, err error) {
 	var a struct {
-		Challenges []challenge.Challenge `json:"challenges"`
-		Again      int64                 `json:"again_seconds"`
+		Challenges List[challenge.Challenge] `json:"challenges"`
+		Again      int64                     `json:"again_seconds"`
 	}
 	err = c.call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/node/challenges?wait=%d", int(wait.Seconds())), nil, &a, true)
 	return a.Challenges, time.Duration(min(max(a.Again, 0), int64(maxPollPause/time.Second))) * time.Second, err
@@ -34,10 +34,10 @@ func (c *Client) AnswerChallenge(ctx context.Context, id int64, body []byte) (ve
 
 // Maintenance is what was declared, and what may still be in the present period.
 type Maintenance struct {
-	Declared      []MaintenanceSpan `json:"declared"`
-	LeftSeconds   int64             `json:"left_seconds"`
-	MaxSeconds    int64             `json:"max_seconds"`
-	PeriodSeconds int64             `json:"period_seconds"`
+	Declared      List[MaintenanceSpan] `json:"declared"`
+	LeftSeconds   int64                 `json:"left_seconds"`
+	MaxSeconds    int64                 `json:"max_seconds"`
+	PeriodSeconds int64                 `json:"period_seconds"`
 }
 
 // MaintenanceSpan is a declared absence.

@@ -39,6 +39,8 @@ type api struct {
 	broken   string // "down", "nonsense"
 	approved bool
 
+	statusJSON string // empty: an active node without claims
+
 	rechecking []string
 	issued     []challenge.Challenge // delivered until they are answered
 	answers    map[int64][]byte
@@ -57,7 +59,9 @@ func newAPI(t *testing.T, cs ...content) *api {
 	mux.HandleFunc("GET /api/v1/node/status", a.signed(a.status))
 	mux.HandleFunc("GET /api/v1/node/challenges", a.signed(a.challenges))
 	mux.HandleFunc("POST /api/v1/node/challenges/{id}", a.signed(a.answer))
-	mux.HandleFunc("GET /api/v1/torrents", a.signed(a.list))
+	mux.HandleFunc("GET /api/v1/hosting/market", a.signed(a.market))
+	mux.HandleFunc("GET /api/v1/node/earnings", a.signed(a.earnings))
+	mux.HandleFunc("GET /api/v1/node/audits", a.signed(a.audits))
 	mux.HandleFunc("GET /api/v1/torrents/{ih}/file", a.signed(a.file))
 	a.Server = httptest.NewServer(a.flaky(mux))
 	t.Cleanup(a.Close)
@@ -151,16 +155,31 @@ func (a *api) report(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {
+	if a.statusJSON != "" {
+		io.WriteString(w, a.statusJSON)
+		return
+	}
 	io.WriteString(w, `{"state":"active","audit_score_ppm":1000000,"earned_utok":"123","claims":[]}`)
 }
 
-func (a *api) list(w http.ResponseWriter, _ *http.Request) {
+// market is the public list: free torrents, so that whoever hosts them needs no funds.
+func (a *api) market(w http.ResponseWriter, _ *http.Request) {
 	var lines []string
 	for ih, c := range a.torrents {
-		lines = append(lines, fmt.Sprintf(`{"infohash":%q,"name":%q,"size_bytes":%d,"price_utok_per_gib":"1000","seeders":2,"approved":%t}`,
+		lines = append(lines, fmt.Sprintf(`{"infohash":%q,"name":%q,"size_bytes":%d,"price_utok_per_gib":"1000","uploader":"ada","seeders":2,"hosts":1,"free":true,"approved":%t}`,
 			ih, c.name, size(c), a.approved))
 	}
-	fmt.Fprintf(w, `{"torrents":[%s],"next":""}`, strings.Join(lines, ","))
+	fmt.Fprintf(w, `{"symbol":"TOK","economy":{"uploader_ppm":800000,"replicas":5,"hosting_utok_per_gib_hour":"100000","torrent_cap_utok_per_hour":"10000000",
+		"without_collateral_bytes":20000000000,"collateral_utok_per_gib":"1000000"},"torrents":[%s],"next":""}`, strings.Join(lines, ","))
+}
+
+func (a *api) earnings(w http.ResponseWriter, _ *http.Request) {
+	io.WriteString(w, `{"symbol":"TOK","today_utok":"5","pending_utok":"4","held_utok":"3","available_utok":"2","allowance_bytes":1000000000,"may_download":false,
+		"days":[{"date":"2026-01-31","hosting_utok":"7"}],"torrents":[],"lines":[]}`)
+}
+
+func (a *api) audits(w http.ResponseWriter, _ *http.Request) {
+	io.WriteString(w, `{"audits":[],"next":0}`)
 }
 
 func (a *api) file(w http.ResponseWriter, r *http.Request) {

@@ -1,7 +1,7 @@
 package seeder
 
 import (
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +34,7 @@ func (h *hosted) withdraw(now time.Time) bool {
 		return false
 	}
 	h.since, h.released = now, false
-	h.seedOnly(true)
+	h.direct()
 	return true
 }
 
@@ -44,21 +44,30 @@ func (h *hosted) stay() {
 	defer h.mu.Unlock()
 	if !h.since.IsZero() {
 		h.since, h.released = time.Time{}, false
-		h.seedOnly(false)
+		h.direct()
 	}
 }
 
-// follow applies to a torrent just verified what was decided meanwhile.
+// follow lets the torrent download or not, as all that was decided about it says.
 func (h *hosted) follow() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.seedOnly(!h.since.IsZero())
+	h.direct()
 }
 
-func (h *hosted) seedOnly(on bool) {
+// direct is follow with mu held. A torrent only serves while it is on its way out, in a window of the
+// schedule without downloads, while its disk is full, and where damage is not to be repaired. Nothing is
+// downloaded for an import, nor into a file of another torrent.
+func (h *hosted) direct() {
 	if t := h.torrent(); t != nil {
-		t.SeedOnly(on)
+		t.SeedOnly(!h.since.IsZero() || h.holding.Load() || h.diskErr.Load() != nil || h.noRepair.Load() && h.rec.get().Whole ||
+			h.rec.get().Import || h.shares.Load() || h.worn(h.rec.get()))
 	}
+}
+
+// worn reports whether so much of a torrent went bad lately that it is not repaired any more.
+func (h *hosted) worn(r Record) bool {
+	return r.Whole && partPPM(r.Worn.Bytes, h.file.Size) > repairMostPPM
 }
 
 // torrent is nil while the data is being verified.
@@ -79,8 +88,12 @@ func (h *hosted) free(now time.Time) bool {
 
 // letGo takes in which of the torrents left out of a report the server still looks at.
 func letGo(left []*hosted, rechecking []string) {
+	kept := make(map[string]bool, len(rechecking))
+	for _, ih := range rechecking {
+		kept[strings.ToLower(ih)] = true
+	}
 	for _, h := range left {
-		if slices.Contains(rechecking, h.file.InfoHash.String()) {
+		if kept[h.file.InfoHash.String()] {
 			continue
 		}
 		h.mu.Lock()

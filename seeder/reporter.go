@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/swarmstake/swarmstake/seeder/engine"
+	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
 const (
@@ -28,7 +29,6 @@ func (d *Daemon) reportLoop(ctx context.Context) {
 	if disc, err := d.client.Discover(ctx); err == nil && disc.ReportSecs > 0 {
 		every = clampReport(disc.ReportSecs)
 	}
-	refusals := map[string]string{}
 	failures := 0
 	for ctx.Err() == nil {
 		wait := every
@@ -39,6 +39,7 @@ func (d *Daemon) reportLoop(ctx context.Context) {
 			return
 		case err != nil:
 			failures++
+			d.known.heard(err, d.now())
 			wait = backoff(failures, err)
 			d.logReportFailure(err, failures, wait)
 		default:
@@ -46,11 +47,12 @@ func (d *Daemon) reportLoop(ctx context.Context) {
 				d.log.Info("the server is back; the report was accepted")
 			}
 			failures = 0
+			d.known.heard(nil, d.now())
 			if answer.ReportAgain > 0 {
 				every = clampReport(answer.ReportAgain)
 				wait = every
 			}
-			d.logRefusals(answer.Refused, refusals)
+			d.noteRefusals(answer.Refused)
 			letGo(left, answer.Rechecking)
 		}
 		d.awaitReport(ctx, wait, failures == 0)
@@ -90,13 +92,13 @@ func (d *Daemon) report() (r Report, left []*hosted) {
 	for _, h := range all {
 		t := h.torrent()
 		switch {
-		case t == nil:
+		case t == nil, h.lost.Load():
 		case h.isLeaving():
 			left = append(left, h)
 		default:
 			c := claim(t)
-			if bitmaps += len(c.Pieces); bitmaps <= maxBitmaps && c.Bytes > 0 {
-				r.Claims = append(r.Claims, c)
+			if c.Bytes > 0 && bitmaps+len(c.Pieces) <= maxBitmaps {
+				r.Claims, bitmaps = append(r.Claims, c), bitmaps+len(c.Pieces)
 			}
 		}
 	}
@@ -128,17 +130,20 @@ func (d *Daemon) logReportFailure(err error, failures int, wait time.Duration) {
 	}
 }
 
-// logRefusals logs each reason once.
-func (d *Daemon) logRefusals(now []Refusal, known map[string]string) {
+// noteRefusals keeps why claims are refused and logs each reason once.
+func (d *Daemon) noteRefusals(now []Refusal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	current := map[string]string{}
 	for _, r := range now {
+		if ih, err := bt.ParseInfoHash(r.InfoHash); err != nil || d.hosted[ih] == nil || current[r.InfoHash] != "" {
+			continue // not what was claimed
+		}
+		r.Reason = r.Reason[:min(len(r.Reason), maxShownDetail)]
 		current[r.InfoHash] = r.Reason
-		if known[r.InfoHash] != r.Reason {
+		if d.refused[r.InfoHash] != r.Reason {
 			d.log.Warn("the server refused a claim", "infohash", r.InfoHash, "reason", r.Reason)
 		}
 	}
-	clear(known)
-	for k, v := range current {
-		known[k] = v
-	}
+	d.refused = current
 }

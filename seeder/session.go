@@ -25,3 +25,10 @@ func newSession(eng *engine.Engine, t *engine.Torrent, tr *AnnounceTransport, on
 }
 
 func (s *session) run(ctx context.Context) { s.announcer.Run(ctx) }
+
+// announceSoon asks the tracker for peers before the next announce is due.
+func (h *hosted) announceSoon() {
+	if s := h.session.Load(); s != nil && s.announcer != nil {
+		s.announcer.AnnounceNow()
+	}
+}

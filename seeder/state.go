@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/swarmstake/swarmstake/seeder/choose"
 	"github.com/swarmstake/swarmstake/seeder/engine"
+	"github.com/swarmstake/swarmstake/seeder/schedule"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
@@ -38,15 +41,34 @@ type NodeInfo struct {
 	Name     string    `json:"name,omitempty"`
 }
 
-// Settings are what the operator asked for, kept between runs.
+// Settings are what the operator asked for, kept between runs. A running daemon follows all of them
+// within seconds but the listening address, the folders and the dashboard's address.
 type Settings struct {
 	DataDir      string   `json:"data_dir"`
+	Folders      []string `json:"folders,omitempty"` // beside DataDir; new torrents go where most is free
 	ListenAddr   string   `json:"listen"`
-	QuotaBytes   int64    `json:"quota_bytes"`
+	QuotaBytes   int64    `json:"quota_bytes"`               // of all folders together
+	KeepFree     int64    `json:"keep_free_bytes,omitempty"` // on each disk; 0: DefaultKeepFree
 	UploadRate   int64    `json:"upload_bytes_per_second"`   // 0: unlimited
 	DownloadRate int64    `json:"download_bytes_per_second"` // 0: unlimited
-	Auto         bool     `json:"auto"`
-	Pinned       []string `json:"pinned"`
+
+	Schedule    []schedule.Window `json:"schedule,omitempty"`                  // where one holds, its rates instead
+	MaxConns    int               `json:"max_connections,omitempty"`           // of all torrents together; 0: DefaultMaxConns
+	Courtesy    *int64            `json:"courtesy_bytes_per_second,omitempty"` // for peers that the tracker does not know as paid up; nil: DefaultCourtesy; 0: nothing; -1: everybody is served alike
+	Paused      bool              `json:"paused,omitempty"`
+	PausedUntil time.Time         `json:"paused_until,omitzero"` // zero: until told otherwise
+
+	Auto      bool              `json:"auto"`
+	Pinned    []string          `json:"pinned"`
+	Interests []choose.Interest `json:"interests,omitempty"`
+	Spend     int64             `json:"spend_utok_per_day,omitempty"` // on downloads that nobody pinned by hand; 0: only what is free
+	MinHold   int64             `json:"min_hold_seconds,omitempty"`   // 0: the chooser's default
+	Scrub     int64             `json:"scrub_seconds,omitempty"`      // all data is hashed again in this time; 0: DefaultScrub
+
+	NoRepair  bool   `json:"no_repair,omitempty"`    // what is damaged is left out of the claim and not fetched again
+	Dashboard string `json:"dashboard,omitempty"`    // IP:port; empty: DefaultDashboard; "off"
+	Webhook   string `json:"webhook_url,omitempty"`  // told of alerts; empty: nobody
+	StopSpan  int64  `json:"stop_seconds,omitempty"` // maintenance declared when the daemon is told to end; 0: none
 }
 
 // LoadNode reads the node of a state folder; ErrNotPaired if there is none.
@@ -80,8 +102,12 @@ func SaveSettings(stateDir string, s Settings) error {
 	return writeJSON(filepath.Join(stateDir, settingsFile), s)
 }
 
-// Pin adds a torrent to the settings; false: it was pinned already.
+// Pin adds a torrent to the settings; false: it was pinned already. Where its data is missing the
+// daemon no longer waits for it, but fetches it again.
 func Pin(stateDir string, ih bt.InfoHash) (bool, error) {
+	if err := fetchAgain(stateDir, ih); err != nil {
+		return false, err
+	}
 	return editPinned(stateDir, func(pinned []string) ([]string, error) {
 		if slices.Contains(pinned, ih.String()) {
 			return pinned, nil
@@ -91,6 +117,24 @@ func Pin(stateDir string, ih bt.InfoHash) (bool, error) {
 		}
 		return append(pinned, ih.String()), nil
 	})
+}
+
+// fetchAgain forgets where a torrent's data was, if it is there no more.
+func fetchAgain(stateDir string, ih bt.InfoHash) error {
+	rec, err := LoadRecord(stateDir, ih)
+	if err != nil || !rec.expected() {
+		return err
+	}
+	raw, err := os.ReadFile(torrentPath(stateDir, ih))
+	if err != nil {
+		return nil // it was not hosted yet
+	}
+	if f, err := engine.ParseFile(raw); err != nil || len(absent(f, rec)) == 0 {
+		return nil
+	}
+	rec.Import, rec.Whole, rec.Dir, rec.Files, rec.Scrub = false, false, "", nil, Scrub{}
+	rec.Worn = Worn{}
+	return SaveRecord(stateDir, ih, rec)
 }
 
 // Unpin removes a torrent from the settings; false: it was not pinned.

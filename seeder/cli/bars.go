@@ -14,6 +14,9 @@ import (
 // maxBars bounds the bars on screen; further torrents are told by log lines alone.
 const maxBars = 8
 
+// maxBarName bounds a torrent's name beside its bar.
+const maxBarName = 32
+
 // bars draws one progress bar per torrent that is being verified or downloaded.
 type bars struct {
 	p    *mpb.Progress
@@ -53,7 +56,7 @@ func (b *bars) show(p seeder.Progress) {
 
 func (b *bars) add(p seeder.Progress) *mpb.Bar {
 	return b.p.AddBar(int64(p.Total), mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name(string(p.Phase)+" "+shorten(p.Name)+" ")),
+		mpb.PrependDecorators(decor.Name(string(p.Phase)+" "+shorten(shown(p.Name), maxBarName)+" ")),
 		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Percentage(decor.WCSyncSpace)))
 }
 
@@ -67,10 +70,33 @@ func (b *bars) close() {
 	b.p.Shutdown()
 }
 
-func shorten(name string) string {
-	const most = 32
-	if r := []rune(name); len(r) > most {
-		return string(r[:most-1]) + "…"
+// counter is a bar that counts things done; on anything but a terminal it is silent.
+type counter struct {
+	p   *mpb.Progress
+	bar *mpb.Bar
+}
+
+func newCounter(w io.Writer, total int, what string) *counter {
+	f, ok := terminal(w)
+	if !ok || total == 0 {
+		return &counter{}
 	}
-	return name
+	c := &counter{p: mpb.New(mpb.WithOutput(f), mpb.WithWidth(48))}
+	c.bar = c.p.AddBar(int64(total), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Name(what+" ")),
+		mpb.AppendDecorators(decor.CountersNoUnit("%d / %d")))
+	return c
+}
+
+func (c *counter) next() {
+	if c.bar != nil {
+		c.bar.Increment()
+	}
+}
+
+// close takes an unfinished bar off the screen.
+func (c *counter) close() {
+	if c.bar != nil {
+		c.bar.Abort(true)
+		c.p.Wait()
+	}
 }

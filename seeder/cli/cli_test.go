@@ -3,73 +3,24 @@ package cli_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/swarmstake/swarmstake/seeder"
 	"github.com/swarmstake/swarmstake/seeder/cli"
 )
 
-const hash = "0123456789abcdef0123456789abcdef01234567"
-
-func command(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	c := cli.New()
-	var out bytes.Buffer
-	c.SetOut(&out)
-	c.SetErr(&out)
-	c.SetArgs(args)
-	err := c.ExecuteContext(t.Context())
-	return out.String(), err
-}
-
-func server(t *testing.T) *httptest.Server {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/swarmstake.json", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"name":"Testers","api_base":"https://public.example/api/v1"}`)
-	})
-	mux.HandleFunc("POST /api/v1/nodes/pair", func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusCreated)
-		io.WriteString(w, `{"node_id":3,"member":"bob"}`)
-	})
-	mux.HandleFunc("GET /api/v1/node/status", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"state":"active","audit_score_ppm":990000,"online_score_ppm":1000000,"earned_utok":"42","claims":[]}`)
-	})
-	mux.HandleFunc("POST /api/v1/node/maintenance", func(w http.ResponseWriter, r *http.Request) {
-		var span struct{ From, Until time.Time }
-		if err := json.NewDecoder(r.Body).Decode(&span); err != nil || span.Until.Sub(span.From) != 2*time.Hour {
-			t.Errorf("declared %+v: %v", span, err)
-		}
-		if span.From.Before(time.Now()) {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			io.WriteString(w, `{"code":"maintenance","detail":"it has to be declared before"}`)
-			return
-		}
-		fmt.Fprintf(w, `{"declared":[{"from":%q,"until":%q}],"left_seconds":79200,"max_seconds":86400,"period_seconds":2592000}`,
-			span.From.Format(time.RFC3339), span.Until.Format(time.RFC3339))
-	})
-	mux.HandleFunc("GET /api/v1/node/maintenance", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"declared":[{"from":"2030-01-02T03:04:05Z","until":"2030-01-02T05:04:05Z"}],"left_seconds":79200,"max_seconds":86400,"period_seconds":2592000}`)
-	})
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
-	return s
-}
-
-func TestJoinTorrentsStatus(t *testing.T) {
+func TestJoin(t *testing.T) {
 	s, state := server(t), t.TempDir()
-	out, err := command(t, "join", s.URL, "--code", "ABCD-EFGH", "--state", state, "--listen", "127.0.0.1:0", "--quota", "5GiB",
-		"--upload-rate", "2MiB", "--no-run")
-	if err != nil || !strings.Contains(out, "node 3 of bob") || !strings.Contains(out, "torrents add") || !strings.Contains(out, "5 GiB") {
-		t.Fatalf("join: %v\n%s", err, out)
+	out := must(t, "join", s.URL, "--code", "ABCD-EFGH", "--state", state, "--listen", "127.0.0.1:0", "--quota", "5GiB", "--upload-rate", "2MiB", "--no-run")
+	for _, words := range []string{"node 3 of bob", "torrents add", "5 GiB", "peers can connect to 127.0.0.1:", "port IPv6: not used", "First audit:", "First payout:", "swarmseed run"} {
+		if !strings.Contains(out, words) {
+			t.Errorf("join does not say %q:\n%s", words, out)
+		}
 	}
 	if st, err := os.Stat(filepath.Join(state, "node.key")); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("node.key: %v, %v; want mode 0600", st.Mode(), err)
@@ -78,52 +29,31 @@ func TestJoinTorrentsStatus(t *testing.T) {
 	if !strings.Contains(string(b), `"audience": "https://public.example"`) {
 		t.Errorf("node.json does not keep the server's own address: %s", b)
 	}
+	settings, err := seeder.LoadSettings(state)
+	if err != nil || settings.QuotaBytes != 5<<30 || settings.UploadRate != 2<<20 || settings.ListenAddr != "127.0.0.1:0" || settings.Auto {
+		t.Errorf("settings: %+v, %v", settings, err)
+	}
 	if _, err := command(t, "join", s.URL, "--code", "X", "--state", state, "--listen", "127.0.0.1:0", "--no-run"); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("second join: %v", err)
 	}
-	for _, args := range [][]string{{"torrents", "add", hash}, {"torrents", "list"}} {
-		if out, err := command(t, append(args, "--state", state)...); err != nil || !strings.Contains(out, hash) {
-			t.Errorf("%v: %v\n%s", args, err, out)
-		}
-	}
-	var st struct {
-		Quota  int64 `json:"quota_bytes"`
-		Server struct {
-			Earned string `json:"earned_utok"`
-		} `json:"server"`
-		Torrents []struct{ InfoHash string } `json:"torrents"`
-	}
-	out, err = command(t, "status", "--json", "--state", state)
-	if err != nil || json.Unmarshal([]byte(out), &st) != nil || st.Quota != 5<<30 || st.Server.Earned != "42" || len(st.Torrents) != 1 {
-		t.Errorf("status: %v %+v\n%s", err, st, out)
-	}
-	s.Close()
-	if out, err := command(t, "status", "--state", state); err != nil || !strings.Contains(out, "could not be asked") {
-		t.Errorf("status without a server: %v\n%s", err, out)
-	}
-	if out, err := command(t, "torrents", "remove", hash, "--state", state); err != nil || !strings.Contains(out, "files stay") {
-		t.Errorf("remove: %v\n%s", err, out)
-	}
 }
 
-func TestMaintenance(t *testing.T) {
-	s, state := server(t), t.TempDir()
-	if out, err := command(t, "join", s.URL, "--code", "ABCD-EFGH", "--state", state, "--listen", "127.0.0.1:0", "--no-run"); err != nil {
-		t.Fatal(err, out)
+// Without flags everything has a default, and a port that the server does not reach is said to be so.
+func TestJoinDefaults(t *testing.T) {
+	s := server(t)
+	s.closed = true
+	got := decoded[struct {
+		Quota     int64 `json:"quota_bytes"`
+		Data      string
+		DataDir   string                               `json:"data_dir"`
+		Ports     []struct{ Name, Level, Text string } `json:"ports"`
+		Prospects *struct{}                            `json:"prospects"`
+	}](t, "join", s.URL, "--code", "X", "--state", filepath.Join(t.TempDir(), "new"), "--listen", "127.0.0.1:0", "--auto", "--no-run")
+	if got.Quota <= 0 || got.Quota > seeder.DefaultQuota || filepath.Base(got.DataDir) != "data" || got.Prospects == nil {
+		t.Errorf("chose %+v", got)
 	}
-	in := func(from string) []string {
-		return []string{"maintenance", "--state", state, "--for", "2h", "--from", from}
-	}
-	for _, args := range [][]string{{"maintenance", "--state", state, "--for", "2h"}, in("30m"), in("2035-01-02 03:04"), in("2035-01-02T03:04:05Z"), {"maintenance", "list", "--state", state}, {"status", "--state", state}} {
-		if out, err := command(t, args...); err != nil || !strings.Contains(out, "Away from 20") || !strings.Contains(out, "22h0m0s of 24h0m0s") {
-			t.Errorf("%v: %v\n%s", args, err, out)
-		}
-	}
-	if out, err := command(t, "maintenance", "list", "--json", "--state", state); err != nil || !strings.Contains(out, `"left_seconds": 79200`) {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if _, err := command(t, in("2020-01-02 03:04")...); err == nil || !strings.Contains(err.Error(), "declared before") {
-		t.Errorf("in the past: %v", err)
+	if len(got.Ports) != 2 || got.Ports[0].Level != "warn" || !strings.Contains(got.Ports[0].Text, "timed out") {
+		t.Errorf("port test: %+v", got.Ports)
 	}
 }
 
@@ -140,16 +70,31 @@ func TestBadInput(t *testing.T) {
 		{"choose another port", []string{"join", "http://127.0.0.1:1", "--code", "X", "--listen", taken.Addr().String()}},
 		{"500MiB", []string{"join", "http://127.0.0.1:1", "--code", "X", "--quota", "much"}},
 		{"want some space", []string{"join", "http://127.0.0.1:1", "--code", "X", "--quota", "0", "--listen", "127.0.0.1:0"}},
+		{"IP:port", []string{"join", "http://127.0.0.1:1", "--code", "X", "--listen", "here"}},
+		{"want a folder", []string{"join", "http://127.0.0.1:1", "--code", "X", "--listen", "127.0.0.1:0", "--data", os.Args[0]}},
 		{"code", []string{"join", "http://127.0.0.1:1"}},
 		{"looking for a Swarmstake server", []string{"join", "http://127.0.0.1:1", "--code", "X", "--listen", "127.0.0.1:0"}},
 		{"40 hex digits", []string{"torrents", "add", "nonsense"}},
+		{"at least one", []string{"torrents", "add"}},
+		{"want a value", []string{"torrents", "add", "--category", " "}},
+		{"at least one", []string{"torrents", "remove"}},
 		{"swarmseed join", []string{"status"}},
 		{"swarmseed join", []string{"run"}},
+		{"swarmseed join", []string{"earnings"}},
+		{"swarmseed join", []string{"audits"}},
+		{"swarmseed join", []string{"plan"}},
+		{"swarmseed join", []string{"import", "."}},
+		{"swarmseed join", []string{"stop", "--for", "1h"}},
 		{"swarmseed join", []string{"maintenance", "list"}},
 		{"swarmseed join", []string{"maintenance", "--for", "1h"}},
+		{"1 to 90", []string{"earnings", "--days", "91"}},
+		{"1 to 10000", []string{"audits", "-n", "0"}},
 		{"90m", []string{"maintenance", "--for", "-1h"}},
 		{"half an hour", []string{"maintenance", "--for", "1h", "--from", "soon"}},
 		{"for", []string{"maintenance"}},
+		{"90m", []string{"pause", "--for", "-1h"}},
+		{"no key \"colour\"", []string{"config", "colour"}},
+		{"no key \"colour\"", []string{"config", "colour", "red"}},
 	} {
 		_, err := command(t, append(tc.args, "--state", t.TempDir())...)
 		if err == nil || !strings.Contains(err.Error(), tc.words) {
@@ -169,7 +114,7 @@ func TestJoinRunsUntilTheContextEnds(t *testing.T) {
 			cancel()
 		}
 	}))
-	c.SetArgs([]string{"join", s.URL, "--code", "ABCD-EFGH", "--state", t.TempDir(), "--listen", "127.0.0.1:0"})
+	c.SetArgs([]string{"join", s.URL, "--code", "ABCD-EFGH", "--state", t.TempDir(), "--listen", "127.0.0.1:0", "--dashboard", "off"})
 	if err := c.ExecuteContext(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -178,3 +123,60 @@ func TestJoinRunsUntilTheContextEnds(t *testing.T) {
 type writerFunc func([]byte)
 
 func (f writerFunc) Write(b []byte) (int, error) { f(b); return len(b), nil }
+
+func TestTorrents(t *testing.T) {
+	state := joined(t, server(t))
+	in := func(args ...string) []string { return append(args, "--state", state) }
+	for _, tc := range []struct {
+		args  []string
+		words string
+	}{
+		{in("torrents", "add", hash), "pinned"},
+		{in("torrents", "add", strings.ToUpper(hash)), "pinned already"},
+		{in("torrents", "add", "--uploader", "ada", "--category", "software", "--collection", "7"), "uploader ada is an interest now"},
+		{in("torrents", "add", "--uploader", "ADA"), "interest already"},
+		{in("torrents", "list"), "Interest: category software"},
+		{in("torrents", "list"), hash + "  waiting"},
+		{in("torrents", "remove", "--uploader", "Ada"), "no interest any more"},
+		{in("torrents", "remove", "--uploader", "Ada"), "was no interest"},
+	} {
+		if out := must(t, tc.args...); !strings.Contains(out, tc.words) {
+			t.Errorf("%v does not say %q:\n%s", tc.args, tc.words, out)
+		}
+	}
+	s, err := seeder.LoadSettings(state)
+	if err != nil || len(s.Pinned) != 1 || s.Pinned[0] != hash || len(s.Interests) != 2 {
+		t.Errorf("settings: %+v, %v", s, err)
+	}
+	if out := must(t, in("torrents", "remove", hash)...); !strings.Contains(out, "files stay") {
+		t.Errorf("remove: %s", out)
+	}
+	if out := must(t, in("torrents", "rm", hash)...); !strings.Contains(out, "was not pinned") {
+		t.Errorf("remove again: %s", out)
+	}
+	if s, _ = seeder.LoadSettings(state); len(s.Pinned) != 0 {
+		t.Errorf("still pinned: %v", s.Pinned)
+	}
+}
+
+// What is added once more although its files are lost is not waited for any longer.
+func TestAddEndsTheWait(t *testing.T) {
+	f := server(t)
+	state := joined(t, f)
+	lost := torrentOf(t, "lost.bin", 40_000, true)
+	if err := os.MkdirAll(filepath.Join(state, "torrents"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(state, "torrents", lost.hash+".torrent"), lost.raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := seeder.SaveRecord(state, lost.ih, seeder.Record{Whole: true, Dir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	if out := must(t, "torrents", "add", lost.hash, "--state", state); !strings.Contains(out, "downloaded again") {
+		t.Errorf("add: %s", out)
+	}
+	if r, err := seeder.LoadRecord(state, lost.ih); err != nil || r.Whole {
+		t.Errorf("record: %+v, %v", r, err)
+	}
+}

@@ -25,6 +25,7 @@ limited; "swarmseed maintenance list" shows what is left.`
 func newMaintenance(state *string) *cobra.Command {
 	var from string
 	var length time.Duration
+	var asJSON bool
 	c := &cobra.Command{Use: "maintenance --for DURATION [--from WHEN]", Short: "Announce that this node will be away", Long: maintenanceLong,
 		Example: "  swarmseed maintenance --for 2h\n  swarmseed maintenance --from '2026-03-01 22:00' --for 8h\n  swarmseed maintenance list",
 		Args:    cobra.NoArgs,
@@ -33,35 +34,9 @@ func newMaintenance(state *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := clientOf(*state)
+			m, err := declare(c, *state, span)
 			if err != nil {
 				return err
-			}
-			m, err := client.DeclareMaintenance(c.Context(), span)
-			if err != nil {
-				return fmt.Errorf("announcing maintenance: %w", err)
-			}
-			printMaintenance(c, m)
-			return nil
-		}}
-	c.Flags().StringVar(&from, "from", defaultLead, "when it begins: a time such as '2026-03-01 22:00' (local) or 2026-03-01T22:00:00Z, or from now, as 30m")
-	c.Flags().DurationVar(&length, "for", 0, "how long, as 90m or 8h")
-	cobra.CheckErr(c.MarkFlagRequired("for"))
-	c.AddCommand(newMaintenanceList(state))
-	return c
-}
-
-func newMaintenanceList(state *string) *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "Show what was announced and what is left", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := clientOf(*state)
-			if err != nil {
-				return err
-			}
-			m, err := client.Maintenance(c.Context())
-			if err != nil {
-				return fmt.Errorf("asking for the maintenance announced: %w", err)
 			}
 			if asJSON {
 				return printJSON(c, m)
@@ -70,6 +45,43 @@ func newMaintenanceList(state *string) *cobra.Command {
 			return nil
 		}}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&from, "from", defaultLead, "when it begins: a time such as '2026-03-01 22:00' (local) or 2026-03-01T22:00:00Z, or from now, as 30m")
+	c.Flags().DurationVar(&length, "for", 0, "how long, as 90m or 8h")
+	cobra.CheckErr(c.MarkFlagRequired("for"))
+	c.AddCommand(newMaintenanceList(state))
+	return c
+}
+
+// declare announces an absence to the server.
+func declare(c *cobra.Command, state string, span seeder.MaintenanceSpan) (m seeder.Maintenance, err error) {
+	client, err := clientOf(state)
+	if err != nil {
+		return m, err
+	}
+	if m, err = client.DeclareMaintenance(c.Context(), span); err != nil {
+		return m, fmt.Errorf("announcing maintenance: %w", err)
+	}
+	return m, nil
+}
+
+func newMaintenanceList(state *string) *cobra.Command {
+	c := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "Show what was announced and what is left", Args: cobra.NoArgs}
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		client, err := clientOf(*state)
+		if err != nil {
+			return err
+		}
+		m, err := client.Maintenance(c.Context())
+		if err != nil {
+			return fmt.Errorf("asking for the maintenance announced: %w", err)
+		}
+		if *asJSON {
+			return printJSON(c, m)
+		}
+		printMaintenance(c, m)
+		return nil
+	}
 	return c
 }
 

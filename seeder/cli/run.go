@@ -2,57 +2,62 @@ package cli
 
 import (
 	"fmt"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/swarmstake/swarmstake/seeder"
+	"github.com/swarmstake/swarmstake/seeder/engine"
 )
 
-// options are the settings that join stores and run may override.
+// options are settings that join stores and run overrides.
 type options struct {
-	data, listen     string
-	quota            size
-	upload, download size
-	auto, verbose    bool
+	verbose bool
+	flags   []*keyFlag
+}
+
+// flagKeys are the keys that join and run have flags for, named alike.
+var flagKeys = []string{"data", "quota", "listen", "upload-rate", "download-rate", "dashboard"}
+
+// keyFlag is a key of `config` given as a flag.
+type keyFlag struct {
+	key
+	text string
+}
+
+func (f *keyFlag) String() string { return f.text }
+func (f *keyFlag) Type() string   { return strings.Fields(f.wants)[0] }
+func (f *keyFlag) Set(text string) error {
+	f.text = text
+	return f.set(&seeder.Settings{}, text)
 }
 
 func (o *options) register(c *cobra.Command) {
-	o.quota = seeder.DefaultQuota
-	f := c.Flags()
-	f.StringVar(&o.data, "data", "", "folder of the torrents' files; existing data there is verified and hosted (default STATE/data)")
-	f.Var(&o.quota, "quota", "space to offer, as 5GB or 500GiB; never exceeded")
-	f.StringVar(&o.listen, "listen", seeder.DefaultListen, "IP:port for peers; open this TCP port in your firewall")
-	f.Var(&o.upload, "upload-rate", "most bytes per second to send, as 2MiB; 0 is unlimited")
-	f.Var(&o.download, "download-rate", "most bytes per second to fetch, as 2MiB; 0 is unlimited")
-	f.BoolVar(&o.auto, "auto", false, "fill the quota with the torrents that promise to earn most")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every announce")
+	for _, name := range flagKeys {
+		k, err := keyNamed(name)
+		cobra.CheckErr(err)
+		f := &keyFlag{key: k}
+		o.flags = append(o.flags, f)
+		c.Flags().Var(f, name, fmt.Sprintf("%s (default %s)", k.help, k.standard))
+	}
+	c.Flags().Bool("auto", false, "fill the quota with the torrents that promise to earn most")
+	c.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "log every announce")
 }
 
-// merge overrides stored settings with the flags given on this command line. A first join stores
-// all of them.
-func (o *options) merge(c *cobra.Command, s seeder.Settings) seeder.Settings {
-	first := s.QuotaBytes == 0
-	given := func(flag string) bool { return first || c.Flags().Changed(flag) }
-	if given("data") {
-		s.DataDir = o.data
+// apply puts the flags given on this command line into settings. They were checked when they were read.
+func (o *options) apply(c *cobra.Command, s *seeder.Settings) error {
+	for _, f := range o.flags {
+		if !c.Flags().Changed(f.name) {
+			continue
+		}
+		if err := f.apply(s, f.text); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
 	}
-	if given("quota") {
-		s.QuotaBytes = int64(o.quota)
+	if c.Flags().Changed("auto") {
+		s.Auto, _ = c.Flags().GetBool("auto")
 	}
-	if given("listen") {
-		s.ListenAddr = o.listen
-	}
-	if given("upload-rate") {
-		s.UploadRate = int64(o.upload)
-	}
-	if given("download-rate") {
-		s.DownloadRate = int64(o.download)
-	}
-	if given("auto") {
-		s.Auto = o.auto
-	}
-	return s
+	return nil
 }
 
 func newRun(state *string) *cobra.Command {
@@ -61,38 +66,26 @@ func newRun(state *string) *cobra.Command {
 		Short: "Seed what is hosted, fetch what is pinned, report to the server",
 		Long: `run seeds until it is interrupted (Ctrl-C or SIGTERM), and then tells the tracker that it stops.
 It may be killed at any moment: the next run goes on where this one was. While the server is down it
-keeps seeding and catches up later. Flags override what join stored, for this run.`,
+keeps seeding and catches up later. Flags override the settings for this run.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := seeder.LoadSettings(*state)
-			if err != nil {
-				return err
-			}
-			return run(c, *state, o.merge(c, s), o.verbose)
+			override := func(s *seeder.Settings) { _ = o.apply(c, s) } // cobra refused what is wrong
+			return run(c, *state, override, o.verbose)
 		}}
 	o.register(c)
 	return c
 }
 
-func run(c *cobra.Command, state string, s seeder.Settings, verbose bool) error {
+// run is the daemon; override changes the settings each time that they are read.
+func run(c *cobra.Command, state string, override func(*seeder.Settings), verbose bool) error {
+	if err := owned(state); err != nil {
+		return err
+	}
 	log, bars := output(c.ErrOrStderr(), verbose)
-	cfg := seeder.Config{StateDir: state, DataDir: s.DataDir, ListenAddr: s.ListenAddr, QuotaBytes: s.QuotaBytes,
-		UploadRate: s.UploadRate, DownloadRate: s.DownloadRate, Auto: s.Auto, Logger: log}
+	cfg := seeder.Config{StateDir: state, Override: override, Logger: log}
 	if bars != nil {
 		cfg.Progress = bars.show
 		defer bars.close()
 	}
+	engine.Thrift()
 	return seeder.Run(c.Context(), cfg)
-}
-
-// checkQuota refuses what no torrent would fit into.
-func checkQuota(s seeder.Settings) error {
-	if s.QuotaBytes <= 0 {
-		return fmt.Errorf("--quota %d: want some space, as 5GB", s.QuotaBytes)
-	}
-	if s.DataDir != "" {
-		if st, err := os.Stat(s.DataDir); err == nil && !st.IsDir() {
-			return fmt.Errorf("--data %s: want a folder", s.DataDir)
-		}
-	}
-	return nil
 }
