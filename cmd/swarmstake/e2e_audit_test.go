@@ -46,7 +46,7 @@ renewal_blocks = 2
 entry_delay = "0s"
 draw_interval = "1s"
 draw_window = "500ms"
-claim_lapse = "4s"
+claim_lapse = "8s"
 recheck_delay = "200ms"
 retry_delay = "100ms"
 retry_max = "200ms"
@@ -245,7 +245,7 @@ func TestAuditReplay(t *testing.T) {
 func TestAuditsGoOnAfterKills(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 111)
-	const away = 5 * time.Second             // longer than claim_lapse
+	const away = 9 * time.Second             // longer than claim_lapse
 	sue := a.addMember(t, "sue", "10", "50") // with a standard client
 	client := runPeer(t, seeder.PeerConfig{TorrentFile: sue.torrent(t, a.infohash), DataDir: a.content.dir, StateDir: t.TempDir(), ListenAddr: hostAddr(113) + ":0"})
 	earned := func(of *member) int64 {

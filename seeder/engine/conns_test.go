@@ -108,9 +108,9 @@ func TestCourtesyIsATrickle(t *testing.T) {
 	_, one := leech(t, e, raw)
 	_, two := leech(t, e, raw)
 	sum := func() bt.Bytes { return one.Stats().Downloaded + two.Stats().Downloaded }
-	eventually(t, "the burst and a second's trickle", func() bool { return sum() >= 256<<10+courtesy })
+	eventually(t, "the burst and a second's trickle", func() bool { return sum() >= 512<<10+courtesy })
 	// A message may be lent on top for each connection.
-	most := bt.Bytes(256<<10 + int64(time.Since(began).Seconds()*courtesy) + 4*(64<<10))
+	most := bt.Bytes(512<<10 + int64(time.Since(began).Seconds()*courtesy) + 4*(64<<10))
 	if got := seed.Stats().Uploaded; got > most {
 		t.Errorf("unknown peers got %d bytes; want at most %d", got, most)
 	}
