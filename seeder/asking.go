@@ -45,6 +45,9 @@ type knowledge struct {
 
 // askLoop asks the server how this node stands and what it earned, until ctx ends.
 func (d *Daemon) askLoop(ctx context.Context) {
+	if d.cfg.AskEvery < 0 {
+		return
+	}
 	tick := time.NewTicker(min(askSoon, d.cfg.AskEvery))
 	defer tick.Stop()
 	var last time.Time

@@ -49,7 +49,7 @@ type Config struct {
 	ReportEvery    time.Duration // until the server says how often; 60 s
 	ReconcileEvery time.Duration // how often settings are read and carried out; 2 s
 	AutoEvery      time.Duration // how often the market is looked at; 5 min
-	AskEvery       time.Duration // how often the server is asked for earnings and audits; 60 s
+	AskEvery       time.Duration // how often the server is asked for earnings and audits; 60 s; negative: never, and faults that audits find go unnoticed
 	ScrubEvery     time.Duration // in how long all data is hashed again; 0: as the settings say
 	DiskEvery      time.Duration // how often disks and files are looked at; 10 s
 
@@ -108,7 +108,9 @@ func (c *Config) complete() error {
 	c.ReportEvery = or(c.ReportEvery, defaultReportEvery)
 	c.ReconcileEvery = or(c.ReconcileEvery, defaultReconcileEvery)
 	c.AutoEvery = or(c.AutoEvery, defaultAutoEvery)
-	c.AskEvery = or(c.AskEvery, defaultAskEvery)
+	if c.AskEvery >= 0 {
+		c.AskEvery = or(c.AskEvery, defaultAskEvery)
+	}
 	c.DiskEvery = or(c.DiskEvery, defaultDiskEvery)
 	return nil
 }

@@ -70,7 +70,7 @@ func (d *Daemon) suspect(ih bt.InfoHash) {
 	d.mu.Lock()
 	h := d.hosted[ih]
 	d.mu.Unlock()
-	if h == nil || h.suspect.Swap(true) {
+	if h == nil || h.noRepair.Load() || h.suspect.Swap(true) { // what is not repaired: a withdrawal ends no suspicion
 		return
 	}
 	if err := h.rec.update(func(r *Record) { r.Scrub.Next = 0 }); err != nil {

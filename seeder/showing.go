@@ -48,7 +48,7 @@ func (d *Daemon) serveDashboard(ctx context.Context, loops *sync.WaitGroup) erro
 // alertLoop tells the operator what they should know, until ctx ends.
 func (d *Daemon) alertLoop(ctx context.Context) {
 	w := alert.Watch{Path: filepath.Join(d.cfg.StateDir, alertsFile), View: d.View, URL: func() string { return d.settings().Webhook },
-		UserAgent: engine.ClientVersion, Every: min(alertEvery, d.cfg.AskEvery), Now: d.now, Log: d.log}
+		UserAgent: engine.ClientVersion, Every: max(0, min(alertEvery, d.cfg.AskEvery)), Now: d.now, Log: d.log}
 	if err := w.Run(ctx); err != nil {
 		d.log.Error("there are no alerts in this run", "error", err)
 	}
