@@ -10,7 +10,6 @@ import (
 
 	"github.com/swarmstake/swarmstake/seeder/engine"
 	"github.com/swarmstake/swarmstake/seeder/locate"
-	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
 const (
@@ -214,15 +213,4 @@ func (d *Daemon) rehost(ctx context.Context, a *away) {
 	if err != nil {
 		d.log.Debug("still away", "torrent", a.file.Name, "reason", err)
 	}
-}
-
-// Away lists the torrents whose data is away, and why.
-func (d *Daemon) Away() map[bt.InfoHash]string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	out := map[bt.InfoHash]string{}
-	for ih, a := range d.away {
-		out[ih] = a.reason
-	}
-	return out
 }
