@@ -46,7 +46,7 @@ renewal_blocks = 2
 entry_delay = "0s"
 draw_interval = "1s"
 draw_window = "500ms"
-claim_lapse = "8s"
+claim_lapse = "20s"
 recheck_delay = "200ms"
 retry_delay = "100ms"
 retry_max = "200ms"
@@ -245,7 +245,7 @@ func TestAuditReplay(t *testing.T) {
 func TestAuditsGoOnAfterKills(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 111)
-	const away = 9 * time.Second             // longer than claim_lapse
+	const away = 21 * time.Second            // longer than claim_lapse, which is longer than a client pauses after a failed announce
 	sue := a.addMember(t, "sue", "10", "50") // with a standard client
 	client := runPeer(t, seeder.PeerConfig{TorrentFile: sue.torrent(t, a.infohash), DataDir: a.content.dir, StateDir: t.TempDir(), ListenAddr: hostAddr(113) + ":0"})
 	earned := func(of *member) int64 {
@@ -274,7 +274,9 @@ func TestAuditsGoOnAfterKills(t *testing.T) {
 		last = a.settledWith(t, max(last, a.number(t, "SELECT max(number) FROM epochs")-1))
 		eventually(t, "the client to be paid after a "+how.name, 15*time.Second, func() bool { return earned(sue) > paid })
 		if n := a.number(t, "SELECT count(*) FROM audits WHERE id > ? AND kind = 'entry'", audits); n > 0 {
-			t.Errorf("%s: the proof was lost: %d entry audits", how.name, n)
+			t.Errorf("%s: the proof was lost: %d entry audits; the last is of member %d, node %d, by %s", how.name, n,
+				a.number(t, "SELECT member FROM audits WHERE kind = 'entry' ORDER BY id DESC LIMIT 1"),
+				a.number(t, "SELECT coalesce(node, 0) FROM audits WHERE kind = 'entry' ORDER BY id DESC LIMIT 1"), sue.Member)
 		}
 	}
 	a.stop()

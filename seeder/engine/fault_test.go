@@ -39,8 +39,7 @@ func TestScrubFindsAndRepairs(t *testing.T) {
 	src, _, raw := seeder(t, "scrubbed", 10*piece)
 	e := open(t, engine.Config{})
 	tor := add(t, e, raw, engine.AddOptions{})
-	tor.AddPeers(addr(src))
-	completes(t, tor)
+	completes(t, tor, src)
 	path := tor.Paths()[0]
 	damage(t, path, 7*piece+1)
 	if next, damaged := scrub(t, tor, 0, 4); next != 4 || damaged != 0 {
@@ -52,8 +51,7 @@ func TestScrubFindsAndRepairs(t *testing.T) {
 	if next, damaged := scrub(t, tor, 8, 4); next != 0 || damaged != 0 {
 		t.Errorf("next %d, damaged %d; want 0, 0", next, damaged)
 	}
-	tor.AddPeers(addr(src))
-	eventually(t, "repaired", func() bool { return tor.Stats().Complete })
+	eventually(t, "repaired", func() bool { tor.AddPeers(addr(src)); return tor.Stats().Complete })
 	if !bytes.Equal(read(t, path), bytesOf("scrubbed", 10*piece)) {
 		t.Error("the file is not as it was")
 	}
@@ -79,8 +77,7 @@ func TestScrubOfSeedOnlyRepairsNothing(t *testing.T) {
 		t.Errorf("it claims to have %08b", have)
 	}
 	tor.SeedOnly(false)
-	tor.AddPeers(addr(src))
-	completes(t, tor)
+	eventually(t, "complete", func() bool { tor.AddPeers(addr(src)); return tor.Stats().Complete })
 }
 
 // TestScrubWhileDownloading looks at what is there and leaves the rest alone.

@@ -122,13 +122,21 @@ func loopback(port int) []netip.AddrPort {
 	return []netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))}
 }
 
-func completes(t *testing.T, tor *engine.Torrent) {
+// completes waits until the torrent is complete. It is told of the engines to fetch from again and again,
+// as announces do: a connection may break.
+func completes(t *testing.T, tor *engine.Torrent, from ...*engine.Engine) {
 	t.Helper()
-	select {
-	case <-tor.Completed():
-	case <-time.After(patience):
-		t.Fatalf("not complete: %+v", tor.Stats())
-	}
+	eventually(t, "complete", func() bool {
+		for _, e := range from {
+			tor.AddPeers(addr(e))
+		}
+		select {
+		case <-tor.Completed():
+			return true
+		case <-time.After(100 * time.Millisecond):
+			return false
+		}
+	})
 }
 
 // padded is a v1 torrent with padding files, as libtorrent makes them, over files in dir/name.

@@ -117,8 +117,7 @@ func TestRenamedFiles(t *testing.T) {
 		if s := tor.Stats(); s.Complete || s.Left > 140_000 {
 			t.Fatalf("%+v; want the damaged pieces left only", s)
 		}
-		tor.AddPeers(addr(src))
-		completes(t, tor)
+		completes(t, tor, src)
 		if !bytes.Equal(read(t, b), bytesOf("b", 150_000)) {
 			t.Error("the damaged file was not repaired where it lies")
 		}
@@ -141,8 +140,7 @@ func TestPaddedDownload(t *testing.T) {
 	add(t, src, raw, engine.AddOptions{})
 	e := open(t, engine.Config{DataDir: dir, StateDir: state})
 	tor := add(t, e, raw, engine.AddOptions{})
-	tor.AddPeers(addr(src))
-	completes(t, tor)
+	completes(t, tor, src)
 	checkSizes(t, tor)
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
