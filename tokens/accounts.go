@@ -91,6 +91,7 @@ var accountForms = []accountForm{
 	{"disputed/", "", "slash", "the disputed penalty of slash %s"},
 	{"subsidy/", "", "subsidy", "the subsidy of %s"},
 	{"sponsor/", "", "sponsor", "the budget of sponsor %s"},
+	{"request/", "", "request", "the bounty of request %s"},
 	{"locked/", "", "lock", "lock %s"},
 	{"vesting/", "", "claim", "the vesting fees of claim %s"},
 	{"order/", "", "order", "order %s"},

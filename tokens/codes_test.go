@@ -69,6 +69,7 @@ func TestParseAccount(t *testing.T) {
 		Disputed(4):          {Link{"slash", "4"}, "the disputed penalty of slash 4"},
 		Subsidy("2026-11"):   {Link{"subsidy", "2026-11"}, "the subsidy of 2026-11"},
 		Sponsor(5):           {Link{"sponsor", "5"}, "the budget of sponsor 5"},
+		Request(5):           {Link{"request", "5"}, "the bounty of request 5"},
 		Locked(6):            {Link{"lock", "6"}, "lock 6"},
 		Vesting(7):           {Link{"claim", "7"}, "the vesting fees of claim 7"},
 		Probation(8):         {Link{"member", "8"}, "pay of member 8 on probation"},

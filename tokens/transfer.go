@@ -60,6 +60,9 @@ func Subsidy(month string) Account { return Account("subsidy/" + month) }
 // Sponsor holds what is left of a sponsor's budget for a torrent's seeders.
 func Sponsor(id int64) Account { return Account(fmt.Sprintf("sponsor/%d", id)) }
 
+// Request holds the bounty of a request until it is paid or given back.
+func Request(id int64) Account { return Account(fmt.Sprintf("request/%d", id)) }
+
 // Locked holds what a member locked away for a time.
 func Locked(lock int64) Account { return Account(fmt.Sprintf("locked/%d", lock)) }
 
@@ -127,25 +130,28 @@ const (
 	CodeSlashPool   Code = "slash_pool"  // slash: after its appeal window
 	CodeSlashBack   Code = "slash_back"  // slash: returned on appeal
 
-	CodeSell       Code = "sell"       // sale serial
-	CodeRevenue    Code = "revenue"    // "buffer": what the sale's reserve needs no more
-	CodeWithdraw   Code = "withdraw"   // rail and its reference
-	CodeReturn     Code = "return"     // rail and its reference: a withdrawal that was not sent
-	CodeLock       Code = "lock"       // lock
-	CodeUnlock     Code = "unlock"     // lock: its time is over
-	CodeFees       Code = "fees"       // claim: fees that a lock earned, into vesting
-	CodeVested     Code = "vested"     // claim: released
-	CodeNoLockers  Code = "no_lockers" // epoch: fees that no lock earned, to the hosting pool
-	CodeProbation  Code = "probation"  // torrent and epoch: an uploader's pay, not trusted yet
-	CodeTrusted    Code = "trusted"    // torrent and epoch: released from probation
-	CodeDistrusted Code = "distrusted" // torrent and epoch: probation that ended without trust
-	CodeHot        Code = "hot"        // torrent and epoch: bonus for uploads of a wanted torrent
-	CodeSubsidy    Code = "subsidy"    // month, or month and epoch
-	CodeSponsor    Code = "sponsor"    // sponsor, or sponsor and epoch
-	CodeAllowance  Code = "allowance"  // why it was granted: "once", "month", "day"
-	CodeExpire     Code = "expire"     // month: allowance that was not used
-	CodeDownload   Code = "download"   // flush: allowance that was used
-	CodeCorrection Code = "correction" // the operator's reason
+	CodeSell       Code = "sell"        // sale serial
+	CodeRevenue    Code = "revenue"     // "buffer": what the sale's reserve needs no more
+	CodeWithdraw   Code = "withdraw"    // rail and its reference
+	CodeReturn     Code = "return"      // rail and its reference: a withdrawal that was not sent
+	CodeLock       Code = "lock"        // lock
+	CodeUnlock     Code = "unlock"      // lock: its time is over
+	CodeFees       Code = "fees"        // claim: fees that a lock earned, into vesting
+	CodeVested     Code = "vested"      // claim: released
+	CodeNoLockers  Code = "no_lockers"  // epoch: fees that no lock earned, to the hosting pool
+	CodeProbation  Code = "probation"   // torrent and epoch: an uploader's pay, not trusted yet
+	CodeTrusted    Code = "trusted"     // torrent and epoch: released from probation
+	CodeDistrusted Code = "distrusted"  // torrent and epoch: probation that ended without trust
+	CodeHot        Code = "hot"         // torrent and epoch: bonus for uploads of a wanted torrent
+	CodeSubsidy    Code = "subsidy"     // month, or month and epoch
+	CodeSponsor    Code = "sponsor"     // sponsor, or sponsor and epoch
+	CodeBounty     Code = "bounty"      // request: put in
+	CodeBountyPaid Code = "bounty_paid" // request and torrent: to who filled it
+	CodeBountyBack Code = "bounty_back" // request: closed, given back
+	CodeAllowance  Code = "allowance"   // why it was granted: "once", "month", "day"
+	CodeExpire     Code = "expire"      // month: allowance that was not used
+	CodeDownload   Code = "download"    // flush: allowance that was used
+	CodeCorrection Code = "correction"  // the operator's reason
 )
 
 // Transfer moves Amount of Asset from one account to another. Shapes: ID ≤ MaxID bytes, printable
