@@ -88,6 +88,9 @@ func (t *tx) judge(p availability.Params, j Judgement) (Judged, error) {
 	if out.Audit, err = t.saveAudit(j, out.Verdict, rechecks); err != nil {
 		return out, err
 	}
+	if err = t.tellAudit(c.Claim, out.Audit, out.Verdict); err != nil {
+		return out, err
+	}
 	if j.Carrier == availability.Wire {
 		err = t.addProbed(Probed{Epoch: j.Epoch, Torrent: c.Torrent, Member: c.Member, Bytes: j.Outcome.Bytes})
 	}
@@ -161,8 +164,12 @@ func (t *tx) penalise(p availability.Params, was ClaimRow, j Judged, epoch int64
 	if err != nil {
 		return 0, err
 	}
+	active := !standing.Suspended
 	standing, pen := standing.After(p, t.now, j.Verdict, j.Effects)
 	if err := t.saveStanding(n, standing); err != nil {
+		return 0, err
+	}
+	if err := t.tellSuspended(was.Claim, j.Audit, active && standing.Suspended); err != nil {
 		return 0, err
 	}
 	if pen.Forfeit {

@@ -31,8 +31,8 @@ func newAwardWorld(t testing.TB, s *Store) *awardWorld {
 	w := &awardWorld{t: t, Store: s, p: availability.DefaultParams(), start: 50_000 * 10 * hourMs}
 	w.p.BadgePeriod = 10 * time.Hour
 	w.run(`INSERT INTO members (id, name, key_secret, created_ms) VALUES (1, 'ann', zeroblob(32), 0), (2, 'bob', zeroblob(32), 0), (3, 'cid', zeroblob(32), 0)`)
-	w.run(`INSERT INTO torrents (id, infohash, name, size_bytes, piece_bytes, files, metainfo, uploader, created_ms, price_utok_per_gib)
-		VALUES (1, randomblob(20), 'one', 100, 1, 1, x'', 1, 0, 0), (2, randomblob(20), 'two', 20, 1, 1, x'', 1, 0, 0), (3, randomblob(20), 'three', 3, 1, 1, x'', 1, 0, 0)`)
+	w.run(`INSERT INTO torrents (id, infohash, name, size_bytes, piece_bytes, files, uploader, created_ms, price_utok_per_gib)
+		VALUES (1, randomblob(20), 'one', 100, 1, 1, 1, 0, 0), (2, randomblob(20), 'two', 20, 1, 1, 1, 0, 0), (3, randomblob(20), 'three', 3, 1, 1, 1, 0, 0)`)
 	w.run(`INSERT INTO collections (id, name, title, created_by, created_ms) VALUES (1, 'c', 'C', 1, 0)`)
 	w.run(`INSERT INTO collection_torrents (collection, torrent, from_ms) VALUES (1, 1, ?1), (1, 2, ?1)`, w.start)
 	for i := range int64(12) {

@@ -33,6 +33,7 @@ func TestBackupBesideAWriter(t *testing.T) {
 			for i := 0; ctx.Err() == nil; i++ {
 				if err := s.Post(t.Context(), grant(fmt.Sprintf("g/%d/%d", w, i), tokens.Treasury, 1)); err != nil {
 					t.Error(err)
+					return
 				}
 			}
 		})

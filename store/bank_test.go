@@ -132,7 +132,8 @@ func (b *bank) work(w, i int, rng *rand.Rand) {
 
 // refusals are what a request may hear.
 var refusals = []error{tokens.ErrFunds, ErrRange, ErrTooMany, ErrNothingDue, ErrNotFound, ErrGone, ErrManyOpen, ErrSerial, ErrFaucet, rail.ErrVoucher,
-	sale.ErrCost, sale.ErrSoldOut, sale.ErrRefund, sale.ErrNotSold, ErrSponsor}
+	sale.ErrCost, sale.ErrSoldOut, sale.ErrRefund, sale.ErrNotSold, ErrSponsor,
+	ErrBounty, ErrRequestOver, ErrInReview, ErrNotRequester, ErrNotOffered}
 
 func refused(err error) bool {
 	for _, r := range refusals {
@@ -209,6 +210,18 @@ func (b *bank) errands(rng *rand.Rand, m bt.MemberID) []errand {
 		{"sponsor", func(c context.Context, o Once) (any, Moved, error) {
 			a, err := b.Sponsor(c, o, 1, amount/4, MinSponsor)
 			return a, a.Moved, err
+		}},
+		{"request", func(c context.Context, o Once) (any, Moved, error) {
+			a, err := b.AddRequest(c, o, NewRequest{Title: "t", Category: "other", Bounty: amount / 4})
+			return a, a.Moved, err
+		}},
+		{"bounty", func(c context.Context, o Once) (any, Moved, error) {
+			a, err := b.AddBounty(c, o, serial, amount/4)
+			return a, a, err
+		}},
+		{"close request", func(c context.Context, o Once) (any, Moved, error) {
+			a, err := b.CloseRequest(c, o, serial)
+			return a, a, err
 		}},
 	}
 }
@@ -297,7 +310,7 @@ func (b *bank) charge(rng *rand.Rand) {
 func (b *bank) housekeep(rng *rand.Rand) {
 	ctx := context.Background()
 	b.now.Add(rng.Int64N((24 * time.Hour).Milliseconds()))
-	err := errors.Join(b.Mature(ctx), b.UnlockDue(ctx), b.GrantAllowances(ctx), b.PushWithdrawals(ctx), b.CloseSlashes(ctx))
+	err := errors.Join(b.Mature(ctx), b.UnlockDue(ctx), b.GrantAllowances(ctx), b.PushWithdrawals(ctx), b.CloseSlashes(ctx), b.SettleRequests(ctx))
 	if err != nil {
 		b.wrong("housekeeping: %v", err)
 	}
@@ -401,6 +414,7 @@ func (b *bank) lookAtRows(r *reader, balances map[accountKey]tokens.Amount) erro
 		return name, err
 	}, `SELECT 'member/' || member || '/unbonding', sum(left_utok) FROM unbondings GROUP BY member
 		UNION ALL SELECT 'locked/' || id, iif(done_ms = 0, amount_utok, 0) FROM locks
+		UNION ALL SELECT 'request/' || id, iif(ended_ms = 0, bounty_utok, 0) FROM requests
 		UNION ALL SELECT 'vesting/' || id, amount_utok - released_utok FROM vestings
 		UNION ALL SELECT 'probation/' || member, sum(iif(closed = 0, amount_utok, 0)) FROM probation GROUP BY member`)
 	return err

@@ -45,8 +45,8 @@ func benchStore(b *testing.B) (*Store, *atomic.Int64) {
 	benchExec(b, s, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 		INSERT INTO members (id, name, key_secret, created_ms) SELECT i, 'm' || i, zeroblob(32), 0 FROM n`, benchMembers))
 	benchExec(b, s, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-		INSERT INTO torrents (id, infohash, name, size_bytes, piece_bytes, files, metainfo, uploader, created_ms, price_utok_per_gib, approved_ms)
-		SELECT i, CAST(printf('%%020d', i) AS BLOB), 't', 1 << 30, 1 << 20, 1, x'00', 1, 0, 10000000, 1 FROM n`, benchTorrents))
+		INSERT INTO torrents (id, infohash, name, size_bytes, piece_bytes, files, uploader, created_ms, price_utok_per_gib, approved_ms)
+		SELECT i, CAST(printf('%%020d', i) AS BLOB), 't', 1 << 30, 1 << 20, 1, 1, 0, 10000000, 1 FROM n`, benchTorrents))
 	benchExec(b, s, `INSERT INTO accounts (asset, name, balance) SELECT 'token', 'member/' || id || '/available', 1000000000 FROM members`)
 	benchExec(b, s, `INSERT INTO accounts (asset, name, balance) SELECT 'token', 'issuance', -sum(balance) FROM accounts`)
 	return s, &epochs

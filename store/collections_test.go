@@ -92,7 +92,7 @@ func TestCollectionTorrents(t *testing.T) {
 	}
 	err := s.write(t.Context(), func(x *tx) error {
 		for i := range MaxCollectionTorrents - 1 {
-			err := x.execMany(`INSERT INTO torrents (id, infohash, name, size_bytes, piece_bytes, files, metainfo, uploader, created_ms, price_utok_per_gib) VALUES (?, ?, 'x', 0, 1, 1, x'', 1, 0, 0)`,
+			err := x.execMany(`INSERT INTO torrents (id, infohash, name, size_bytes, piece_bytes, files, uploader, created_ms, price_utok_per_gib) VALUES (?, ?, 'x', 0, 1, 1, 1, 0, 0)`,
 				1000+i, fmt.Appendf(nil, "%020d", i))
 			if err != nil {
 				return err

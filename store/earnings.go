@@ -21,6 +21,8 @@ type EarningsDay struct {
 	Hosting  tokens.Amount // paid out or retained
 	Hot      tokens.Amount
 	Sponsors tokens.Amount // for hosting what they sponsor
+	Fees     tokens.Amount // of locks, claimed: MemberDays only
+	Bounties tokens.Amount // of requests that were filled: likewise
 	Slashed  tokens.Amount // less what was returned on that day
 	Spent    tokens.Amount // on downloads
 }
@@ -30,18 +32,15 @@ const dayMs = 24 * 60 * 60 * 1000
 // Plus returns what both brought, as of the day of d.
 func (d EarningsDay) Plus(x EarningsDay) EarningsDay {
 	return EarningsDay{Start: d.Start, Upload: d.Upload + x.Upload, Hosting: d.Hosting + x.Hosting, Hot: d.Hot + x.Hot,
-		Sponsors: d.Sponsors + x.Sponsors, Slashed: d.Slashed + x.Slashed, Spent: d.Spent + x.Spent}
+		Sponsors: d.Sponsors + x.Sponsors, Fees: d.Fees + x.Fees, Bounties: d.Bounties + x.Bounties, Slashed: d.Slashed + x.Slashed, Spent: d.Spent + x.Spent}
 }
 
 // EarningsDays adds up the transfers of a node and its member from the day of since to today, oldest first: those
 // after a row of the ledger (0: all). Last is its last row: the next call can go on there, instead of adding up
 // weeks again.
 func (s *Store) EarningsDays(ctx context.Context, n Node, since time.Time, after int64) (days []EarningsDay, last int64, err error) {
-	first, today := since.UnixMilli()/dayMs, s.opt.Now().UnixMilli()/dayMs
-	days = make([]EarningsDay, max(1, today-first+1))
-	for i := range days {
-		days[i].Start = time.UnixMilli((first + int64(i)) * dayMs).UTC()
-	}
+	first := since.UnixMilli() / dayMs
+	days = daysFrom(first, s.opt.Now().UnixMilli()/dayMs)
 	err = s.read(ctx, func(r *reader) error {
 		if err := r.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM transfers").Scan(&last); err != nil {
 			return err

@@ -38,7 +38,7 @@ func (s *Store) Flush(ctx context.Context, b *swarm.Batch) error {
 			return err
 		}
 		return errors.Join(t.flushSessions(b.Sessions), t.flushDownloads(b.Downloads),
-			t.flushUsage(b), t.flushPositions(b.Shards))
+			t.flushUsage(b), t.tellUnfunded(b.Sessions), t.flushPositions(b.Shards))
 	})
 }
 
@@ -165,6 +165,11 @@ func (t *tx) chargeMember(flush int64, rows []swarm.UsageRow) error {
 		st := min(r.Charge-a, staked-fromStake)
 		due, fromAvail, fromStake = due+r.Charge, fromAvail+a, fromStake+st
 		if err := t.addUsage(r, a+st); err != nil {
+			return err
+		}
+	}
+	if due > fromAvail {
+		if err := t.tellLow(m, rows[0].Torrent, due-fromAvail); err != nil {
 			return err
 		}
 	}

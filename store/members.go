@@ -159,11 +159,16 @@ func (s *Store) VerifyMember(ctx context.Context, m, by bt.MemberID) error {
 	})
 }
 
-const selectMember = `SELECT m.id, m.name, m.password_hash, m.operator, coalesce(m.gate_price_utok, 0),
-	EXISTS (SELECT 1 FROM allowances a WHERE a.member = m.id AND (a.lasting = 1 OR m.gate_price_utok IS NOT NULL)), coalesce(m.invited_by, 0), m.banned_reason, m.created_ms FROM members m`
+const memberColumns = `m.id, m.name, m.password_hash, m.operator, coalesce(m.gate_price_utok, 0),
+	EXISTS (SELECT 1 FROM allowances a WHERE a.member = m.id AND (a.lasting = 1 OR m.gate_price_utok IS NOT NULL)), coalesce(m.invited_by, 0), m.banned_reason, m.created_ms`
 
-func readMember(r scanner) (m Member, err error) {
-	err = r.Scan(&m.ID, &m.Name, &m.PasswordHash, &m.Operator, &m.GatePrice, &m.Verified, &m.InvitedBy, &m.Banned, &m.CreatedMs)
+const selectMember = "SELECT " + memberColumns + " FROM members m"
+
+func readMember(r scanner) (Member, error) { return readMemberAnd(r) }
+
+// readMemberAnd reads memberColumns and what more was selected behind them.
+func readMemberAnd(r scanner, more ...any) (m Member, err error) {
+	err = r.Scan(append([]any{&m.ID, &m.Name, &m.PasswordHash, &m.Operator, &m.GatePrice, &m.Verified, &m.InvitedBy, &m.Banned, &m.CreatedMs}, more...)...)
 	return m, notFound(err)
 }
 
@@ -181,6 +186,19 @@ func (s *Store) MemberByName(ctx context.Context, name string) (Member, error) {
 func (s *Store) Unverified(ctx context.Context, n int) ([]Member, error) {
 	return scan(ctx, s.r, rowsOf(readMember), selectMember+` WHERE m.banned_reason = ''
 		AND NOT EXISTS (SELECT 1 FROM allowances a WHERE a.member = m.id AND (a.lasting = 1 OR m.gate_price_utok IS NOT NULL)) ORDER BY m.id DESC LIMIT ?`, n)
+}
+
+// SetPassword replaces a member's password and ends every session of theirs. ErrNotFound.
+func (s *Store) SetPassword(ctx context.Context, m bt.MemberID, hash string) error {
+	return s.write(ctx, func(t *tx) error {
+		if err := t.change("UPDATE members SET password_hash = ? WHERE id = ?", hash, m); err != nil {
+			return fmt.Errorf("set a password: %w", err)
+		}
+		if err := t.endSessions(m, ""); err != nil {
+			return err
+		}
+		return t.tellFactor(m, "the password was changed")
+	})
 }
 
 // HasOperator reports whether the installation was set up.

@@ -76,9 +76,13 @@ func (t *tx) addStaked(n StakedMember) (bt.MemberID, error) {
 // returns their numbers in order. Each is as AddTorrent would take it; ErrExists if one is there.
 func (s *Store) AddTorrents(ctx context.Context, torrents []NewTorrent) ([]bt.TorrentID, error) {
 	ids := make([]bt.TorrentID, 0, len(torrents))
+	files := make([]string, len(torrents))
+	for i, n := range torrents {
+		files[i] = fileWords(n.Metainfo)
+	}
 	err := s.write(ctx, func(t *tx) error {
-		for _, n := range torrents {
-			id, err := t.addTorrent(n)
+		for i, n := range torrents {
+			id, err := t.addTorrent(n, files[i])
 			if err != nil {
 				return fmt.Errorf("torrent %s: %w", n.Name, err)
 			}

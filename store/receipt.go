@@ -83,6 +83,7 @@ var nameQueries = map[string]string{
 	"epoch":        "SELECT iif(settled_ms > 0, 'settled', 'not settled') FROM epochs WHERE number = ?",
 	"slash":        "SELECT iif(closed_ms > 0, 'closed', 'in its appeal window') FROM slashes WHERE id = ?",
 	"sponsor":      "SELECT 'for ' || t.name FROM sponsors s JOIN torrents t ON t.id = s.torrent WHERE s.id = ?",
+	"request":      "SELECT title FROM requests WHERE id = ?",
 	"operator-log": "SELECT action || coalesce(', by ' || (SELECT m.name FROM members m WHERE m.id = l.operator), '') FROM operator_log l WHERE l.id = ?",
 }
 

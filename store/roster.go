@@ -171,7 +171,7 @@ func readRosterTorrent(r *sql.Rows) (t RosterTorrent, err error) {
 // Metainfo returns the stored .torrent of a torrent.
 func (s *Store) Metainfo(ctx context.Context, t bt.TorrentID) ([]byte, error) {
 	var b []byte
-	err := s.r.QueryRowContext(ctx, "SELECT metainfo FROM torrents WHERE id = ?", t).Scan(&b)
+	err := s.r.QueryRowContext(ctx, "SELECT file FROM metainfos WHERE torrent = ?", t).Scan(&b)
 	return b, notFound(err)
 }
 

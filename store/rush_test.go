@@ -78,7 +78,9 @@ func TestLastTokenAtOnce(t *testing.T) {
 	}
 	won := x.winners(t, tokens.ErrFunds, func(c context.Context, i int) (err error) {
 		o := Once{Member: 1, Key: fmt.Sprint("last ", i)}
-		switch i % 4 {
+		switch i % 5 {
+		case 4:
+			_, err = x.AddRequest(c, o, NewRequest{Title: "t", Category: "other", Bounty: tokens.Unit})
 		case 0:
 			_, err = x.Stake(c, o, tokens.Unit)
 		case 1:

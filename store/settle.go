@@ -97,6 +97,8 @@ func (st *settlement) run(ctx context.Context) (Settled, error) {
 		{"decide the hosting reward", st.decideHosting},
 		{"pay the hosting reward", st.payHosting},
 		{"pay sponsored seeders", st.paySponsors},
+		{"tell who was paid", st.tellPaid},
+		{"rate the catalogue", st.rateListings},
 		{"close", st.close},
 	}
 	var settled bool

@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	for i := byte(1); i <= 2; i++ {
 		id, err := w.AddTorrent(t.Context(), NewTorrent{InfoHash: bt.InfoHash{i}, Name: "t", Size: gib, PieceBytes: 1 << 20, Files: 1, Metainfo: []byte{0}, Uploader: 4})
 		w.must(err)
-		w.must(w.ApproveTorrent(t.Context(), id))
+		w.must(w.ApproveTorrent(t.Context(), id, 0))
 	}
 	w.nextEpoch(0)
 	return w

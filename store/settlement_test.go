@@ -123,7 +123,7 @@ func busyWorld(t *testing.T) (*world, Epoch) {
 	p.TorrentCapPPM, p.PublisherCapPPM = 20_000, 20_000
 	w.rules.Surge.Base = tokens.Unit
 	sw := silentWorld{w}
-	w.must(w.ApproveTorrent(t.Context(), seeded[0]))
+	w.must(w.ApproveTorrent(t.Context(), seeded[0], 0))
 	w.trusts(11, 100*gib, gib)
 	w.trusts(12, 10*gib, 9*gib)
 	for epoch := int64(1); epoch <= 4; epoch++ {

@@ -92,6 +92,9 @@ func (t *tx) slash(c availability.Claim, audit int64, amount tokens.Amount) (tok
 		}
 	}
 	t.batch.touch(c.Member, 0)
+	if err := t.tellSlash(c.Member, NotifySlash, id, audit, taken); err != nil {
+		return 0, err
+	}
 	return taken, t.change("UPDATE slashes SET amount_utok = ? WHERE id = ?", taken, id)
 }
 
@@ -156,6 +159,9 @@ func (t *tx) returnSlash(x Slash) error {
 		return fmt.Errorf("%s holds %d utok after everything was returned", tokens.Disputed(x.ID), left)
 	}
 	t.batch.touch(x.Member, 0)
+	if err := t.tellSlash(x.Member, NotifySlashBack, x.ID, x.Audit, x.Amount); err != nil {
+		return err
+	}
 	return t.change("UPDATE slashes SET closed_ms = ?1, returned_ms = ?1 WHERE id = ?2", t.nowMs(), x.ID)
 }
 

@@ -133,7 +133,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 		w.Close()
 		return nil, fmt.Errorf("migrate %s: %w", path, err)
 	}
-	if err := errors.Join(s.fillClients(ctx), s.loadChain(ctx), s.checkSums(ctx), s.loadTold(ctx)); err != nil {
+	if err := errors.Join(s.fillClients(ctx), s.fillSearch(ctx), s.loadChain(ctx), s.checkSums(ctx), s.loadTold(ctx)); err != nil {
 		w.Close()
 		return nil, err
 	}

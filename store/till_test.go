@@ -31,7 +31,9 @@ type till struct {
 	lock     int64         // of member 3, owed fees
 	slash    int64         // that can be returned
 	judged   availability.Claim
-	epoch    Epoch // over, and not settled
+	epoch    Epoch   // over, and not settled
+	wishes   []int64 // requests of member 1, open; the second one's time is over
+	fill     int64   // that was offered for a third
 }
 
 // tillEconomy sells above the curve, so that there is a buffer.
@@ -52,6 +54,7 @@ func newTill(t *testing.T) *till {
 	l.locks()
 	l.disputes()
 	l.upload()
+	l.requests()
 	l.Close()
 	file, err := os.ReadFile(filepath.Join(l.dir, FileName))
 	l.must(err)
@@ -152,6 +155,20 @@ func (l *till) upload() {
 	w.must(w.Post(w.t.Context(), grant("little", tokens.Staked(4), 40)))
 }
 
+// requests: member 1 looks for three things, and members 1 and 2 pay for them.
+func (l *till) requests() {
+	l.wishes = []int64{l.wish(1, 2*tokens.Unit), l.wish(1, tokens.Unit)}
+	third := l.wish(1, 3*tokens.Unit)
+	for _, id := range append(l.wishes, third) {
+		_, err := l.AddBounty(l.t.Context(), asks(2), id, 2*tokens.Unit)
+		l.must(err)
+	}
+	l.fill = l.offered(3, third, l.bring(3, 77))
+	l.inTx(func(t *tx) error {
+		return t.change("UPDATE requests SET due_ms = ? WHERE id = ?", t.nowMs(), l.wishes[1])
+	})
+}
+
 // batch is what the meter saw next: charges, more than member 4 has, and allowance.
 func (l *till) batch() *swarm.Batch {
 	rows := []swarm.UsageRow{l.took(l.epoch.Number+1, 1, 1, 8, 8), l.took(l.epoch.Number+1, 1, 2, 9, 9), l.took(l.epoch.Number+1, 4, 1, 1<<40, 2000*tokens.Unit)}
@@ -227,6 +244,16 @@ func (l *till) operations() []operation {
 		{name: "Sponsor", do: request(func(c context.Context, s *Store) (Sponsored, error) {
 			return s.Sponsor(c, o(1, "sponsor"), 1, 5*tokens.Unit, 3*day)
 		})},
+		{name: "AddRequest", do: request(func(c context.Context, s *Store) (Requested, error) {
+			return s.AddRequest(c, o(1, "request"), NewRequest{Title: "t", Category: "other", Bounty: 5 * tokens.Unit})
+		})},
+		moved("AddBounty", func(c context.Context, s *Store) (Moved, error) {
+			return s.AddBounty(c, o(3, "bounty"), l.wishes[0], 5*tokens.Unit)
+		}),
+		moved("CloseRequest", func(c context.Context, s *Store) (Moved, error) { return s.CloseRequest(c, o(1, "close"), l.wishes[0]) }),
+		{name: "CloseRequestFor", unlike: true, do: func(s *Store) error { return s.CloseRequestFor(context.Background(), 2, l.wishes[0], "spam") }},
+		moved("AcceptFill", func(c context.Context, s *Store) (Moved, error) { return s.AcceptFill(c, o(1, "accept"), l.fill) }),
+		{name: "SettleRequests", parts: true, do: func(s *Store) error { return s.SettleRequests(context.Background()) }},
 		{name: "SponsorFromTreasury", unlike: true, do: request(func(c context.Context, s *Store) (Sponsorship, error) {
 			return s.SponsorFromTreasury(c, 1, tokens.Unit, 3*day, 0)
 		})},

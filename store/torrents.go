@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
 	"github.com/swarmstake/swarmstake/tracker/catalog"
 )
@@ -24,6 +25,7 @@ type NewTorrent struct {
 	Metainfo    []byte
 	Uploader    bt.MemberID
 	Category    catalog.Category // empty: catalog.Other
+	Tags        []string         // as catalog.ParseTags returns them
 }
 
 // Torrent is a torrent of the catalogue with its current price.
@@ -35,32 +37,55 @@ type Torrent struct {
 	UploaderName string
 	CreatedMs    int64
 	Proven       int // live claims that passed an audit
+	// In lists only:
+	Tags  []string
+	Earns tokens.Amount // what one more host of it might earn per GiB and day, as of the last settlement
 }
 
 // AddTorrent takes a torrent into the catalogue at the base price. ErrExists if it is there.
 func (s *Store) AddTorrent(ctx context.Context, n NewTorrent) (bt.TorrentID, error) {
 	var id bt.TorrentID
+	files := fileWords(n.Metainfo) // it may take long: nobody waits to write meanwhile
 	err := s.write(ctx, func(t *tx) (err error) {
-		id, err = t.addTorrent(n)
+		id, err = t.addTorrent(n, files)
 		return err
 	})
 	return id, err
 }
 
-func (t *tx) addTorrent(n NewTorrent) (bt.TorrentID, error) {
+// addTorrent takes in a torrent; files are the words of its files.
+func (t *tx) addTorrent(n NewTorrent, files string) (bt.TorrentID, error) {
+	if err := t.unknownHashes(n); err != nil {
+		return 0, err
+	}
+	row, err := t.insert(`INSERT INTO torrents (infohash, infohash2, name, description, category, size_bytes, piece_bytes, files,
+		uploader, created_ms, price_utok_per_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.InfoHash[:], hashOrNil(n.InfoHash2), n.Name, n.Description, cmp.Or(n.Category, catalog.Other), n.Size, n.PieceBytes, n.Files,
+		n.Uploader, t.nowMs(), t.economy().BasePrice)
+	if err != nil {
+		return 0, err
+	}
+	id := bt.TorrentID(row)
+	if err := t.exec("INSERT INTO metainfos (torrent, file) VALUES (?, ?)", id, n.Metainfo); err != nil {
+		return 0, err
+	}
+	if err := t.setTags(id, n.Tags); err != nil {
+		return 0, err
+	}
+	return id, t.indexWords(id, files)
+}
+
+// unknownHashes is ErrExists if the catalogue has one of a torrent's info-hashes.
+func (t *tx) unknownHashes(n NewTorrent) error {
 	var dup int
 	if err := t.row("SELECT count(*) FROM torrents WHERE infohash IN (?1, ?2) OR infohash2 IN (?1, ?2)",
 		n.InfoHash[:], hashOrNil(n.InfoHash2)).Scan(&dup); err != nil {
-		return 0, fmt.Errorf("look for torrent: %w", err)
+		return fmt.Errorf("look for torrent: %w", err)
 	}
 	if dup > 0 {
-		return 0, ErrExists
+		return ErrExists
 	}
-	row, err := t.insert(`INSERT INTO torrents (infohash, infohash2, name, description, category, size_bytes, piece_bytes, files, metainfo,
-		uploader, created_ms, price_utok_per_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		n.InfoHash[:], hashOrNil(n.InfoHash2), n.Name, n.Description, cmp.Or(n.Category, catalog.Other), n.Size, n.PieceBytes, n.Files, n.Metainfo,
-		n.Uploader, t.nowMs(), t.economy().BasePrice)
-	return bt.TorrentID(row), err
+	return nil
 }
 
 // hashOrNil keeps "no second hash" out of the unique index.
@@ -93,86 +118,16 @@ func (s *Store) TorrentByHash(ctx context.Context, h bt.InfoHash) (Torrent, erro
 	return readTorrent(s.r.QueryRowContext(ctx, selectTorrent+" WHERE (t.infohash = ?1 OR t.infohash2 = ?1) AND t.withdrawn_ms = 0", h[:]))
 }
 
-// Sort is an order of the catalogue.
-type Sort string
-
-// The orders; each is completed by the newest first.
-const (
-	ByNew     Sort = "new"
-	ByPrice   Sort = "price" // dearest first: what is scarce
-	ByCheap   Sort = "cheap"
-	BySeeders Sort = "seeders" // most proven seeders first
-)
-
-func (o Sort) key() (string, bool) {
-	k, ok := map[Sort]string{ByNew: "t.id", ByPrice: "t.price_utok_per_gib", ByCheap: "-t.price_utok_per_gib", BySeeders: provenCount}[o]
-	return k, ok
-}
-
-// Valid reports whether the order exists.
-func (o Sort) Valid() bool { _, ok := o.key(); return ok }
-
-// TorrentQuery asks for a page of the catalogue.
-type TorrentQuery struct {
-	Search   string           // part of the name; empty: all
-	Category catalog.Category // empty: all
-	Sort     Sort
-	After    Cursor // of the page before; zero: from the top
-	Limit    int
-}
-
-// Cursor is a place between two rows of an ordered list.
-type Cursor struct {
-	Key, ID int64
-	Set     bool
-}
-
-// Torrents returns a page and where the next one begins; next.Set is false at the end.
-func (s *Store) Torrents(ctx context.Context, q TorrentQuery) (page []Torrent, next Cursor, err error) {
-	key, ok := q.Sort.key()
-	if !ok {
-		return nil, next, fmt.Errorf("sort %q: %w", q.Sort, ErrNotFound)
-	}
-	where, args := []string{"t.withdrawn_ms = 0"}, []any{}
-	if q.Search != "" {
-		where, args = append(where, `t.name LIKE ? ESCAPE '\'`), append(args, "%"+escapeLike(q.Search)+"%")
-	}
-	if q.Category != "" {
-		where, args = append(where, "t.category = ?"), append(args, q.Category)
-	}
-	if q.After.Set {
-		where, args = append(where, "("+key+", t.id) < (?, ?)"), append(args, q.After.Key, q.After.ID)
-	}
-	query := selectTorrent + " WHERE " + strings.Join(where, " AND ") + " ORDER BY " + key + " DESC, t.id DESC LIMIT ?"
-	page, err = scan(ctx, s.r, func(r *sql.Rows) (Torrent, error) { return readTorrent(r) }, query, append(args, q.Limit+1)...)
-	if err != nil || len(page) <= q.Limit {
-		return page, next, err
-	}
-	page = page[:q.Limit]
-	last := page[q.Limit-1]
-	return page, Cursor{Key: q.Sort.value(last), ID: int64(last.ID), Set: true}, nil
-}
-
-func (o Sort) value(t Torrent) int64 {
-	switch o {
-	case ByPrice:
-		return int64(t.Price.Price)
-	case ByCheap:
-		return -int64(t.Price.Price)
-	case BySeeders:
-		return int64(t.Proven)
-	}
-	return int64(t.ID)
-}
-
-func escapeLike(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s)
-}
-
-// ApproveTorrent gives a torrent hosting weight (ECONOMY §6). A second approval changes nothing.
-func (s *Store) ApproveTorrent(ctx context.Context, id bt.TorrentID) error {
+// ApproveTorrent gives a torrent hosting weight (ECONOMY §6), in the name of an operator; by 0 stands for an
+// administrative command. A second approval changes nothing. ErrNotFound.
+func (s *Store) ApproveTorrent(ctx context.Context, id bt.TorrentID, by bt.MemberID) error {
 	return s.write(ctx, func(t *tx) error {
-		return t.change("UPDATE torrents SET approved_ms = iif(approved_ms > 0, approved_ms, ?) WHERE id = ?", t.nowMs(), id)
+		var approvedMs int64
+		if err := t.row("SELECT approved_ms FROM torrents WHERE id = ?", id).Scan(&approvedMs); err != nil || approvedMs > 0 {
+			return notFound(err)
+		}
+		return errors.Join(t.change("UPDATE torrents SET approved_ms = ? WHERE id = ?", t.nowMs(), id),
+			t.logOperator(by, "torrent approve", fmt.Sprint(id)), t.notifyUploader(id, NotifyApproved))
 	})
 }
 

@@ -184,8 +184,10 @@ type onward struct {
 
 func (s *Store) advance(ctx context.Context, id int64, to onward) (w rail.Withdrawal, err error) {
 	err = s.write(ctx, func(t *tx) (err error) {
-		w, err = t.advance(id, to)
-		return err
+		if w, err = t.advance(id, to); err != nil {
+			return err
+		}
+		return t.tellWithdrawal(w, to.to)
 	})
 	return w, err
 }
