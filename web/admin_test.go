@@ -154,6 +154,7 @@ func TestReturnSlashes(t *testing.T) {
 	w.want(boss.form("/admin/slashes/2/return", map[string]string{"reason": ""}), 422)
 	w.want(boss.form("/admin/slashes/2/return", map[string]string{"reason": "also"}), 303)
 	w.clock.Store(int64(2 * time.Hour))
-	w.want(boss.form("/admin/slashes/3/return", map[string]string{"reason": "too late"}), 409)
+	w.want(boss.form("/admin/slashes/3/return", map[string]string{"reason": "too late"}), 403) // not before a fresh proof
+	w.want(boss.form("/admin/slashes/3/return", map[string]string{"reason": "too late", "confirm_password": password}), 409)
 	w.problem(boss.post("/api/v1/admin/slashes/3/return", `{"reason":"too late"}`), 409, "appeal_over")
 }

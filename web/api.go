@@ -112,13 +112,20 @@ func (s *site) newToken(r *http.Request, m bt.MemberID, label string) (string, e
 	return secret, s.Store.AddAPIToken(r.Context(), store.APIToken{Member: m, Label: label, Secret: secret, TTL: tokenTTL})
 }
 
+// apiSignIn takes a code beside the password from whoever has an authenticator.
 func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) error {
-	var in credentials
+	var in struct {
+		credentials
+		Code string `json:"code"`
+	}
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
-	m, err := s.signIn(r, in)
+	m, err := s.signIn(r, in.credentials)
 	if err != nil {
+		return err
+	}
+	if err := s.secondFactor(r, m, in.Code, false); err != nil {
 		return err
 	}
 	if err := s.startSession(w, r, m); err != nil {
@@ -146,34 +153,38 @@ func (s *site) apiSignOut(w http.ResponseWriter, r *http.Request) error {
 const maxLabel = 60
 
 func (s *site) apiToken(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Label string `json:"label"`
-	}
+	in := struct {
+		Label string      `json:"label"`
+		Scope store.Scope `json:"scope"`
+	}{Scope: store.ScopeFull}
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if in.Label == "" || len(in.Label) > maxLabel {
-		return fail(http.StatusUnprocessableEntity, "label", "Give the token a label of 1 to %d bytes.", maxLabel)
-	}
-	token, err := s.newToken(r, visitorOf(r).member.ID, in.Label)
+	token, err := s.addToken(r, tokenForm{Label: in.Label, Scope: string(in.Scope), Days: strconv.Itoa(maxTokenDays)})
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"api_token": token, "label": in.Label, "expires_at": s.Now().Add(tokenTTL).UTC().Truncate(time.Second)})
+	return answer(w, http.StatusCreated, map[string]any{"api_token": token, "label": in.Label, "scope": in.Scope, "expires_at": s.Now().Add(tokenTTL).UTC().Truncate(time.Second)})
 }
 
-// parseCursor reads "key.id" as formatCursor writes it; the empty string is the top.
+// parseCursor reads "key.id", or "key.id.before", as formatCursor writes it; the empty string is the top.
 func parseCursor(text string) (store.Cursor, error) {
 	if text == "" {
 		return store.Cursor{}, nil
 	}
-	key, id, _ := strings.Cut(text, ".")
-	k, err := strconv.ParseInt(key, 10, 64)
-	i, err2 := strconv.ParseInt(id, 10, 64)
-	if errors.Join(err, err2) != nil {
+	key, rest, _ := strings.Cut(text, ".")
+	id, before, bounded := strings.Cut(rest, ".")
+	c := store.Cursor{Set: true}
+	var errs [3]error
+	c.Key, errs[0] = strconv.ParseInt(key, 10, 64)
+	c.ID, errs[1] = strconv.ParseInt(id, 10, 64)
+	if bounded {
+		c.Before, errs[2] = strconv.ParseInt(before, 10, 64)
+	}
+	if errors.Join(errs[:]...) != nil {
 		return store.Cursor{}, errCursor
 	}
-	return store.Cursor{Key: k, ID: i, Set: true}, nil
+	return c, nil
 }
 
 var errCursor = fail(http.StatusBadRequest, "cursor", "The cursor is not one that this list gave; begin at the top.")
@@ -182,5 +193,9 @@ func formatCursor(c store.Cursor) string {
 	if !c.Set {
 		return ""
 	}
-	return strconv.FormatInt(c.Key, 10) + "." + strconv.FormatInt(c.ID, 10)
+	text := strconv.FormatInt(c.Key, 10) + "." + strconv.FormatInt(c.ID, 10)
+	if c.Before > 0 {
+		text += "." + strconv.FormatInt(c.Before, 10)
+	}
+	return text
 }

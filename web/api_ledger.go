@@ -117,6 +117,8 @@ func (s *site) links(r *http.Request, list []store.Evidence) ([]linkView, error)
 			v.URL = "/wallet/stake#unbonding"
 		case "slash":
 			v.URL = "/wallet/held#penalties"
+		case "request":
+			v.URL = "/requests/" + url.PathEscape(e.ID)
 		case "torrent":
 			var err error
 			if v.URL, err = s.torrentURL(r, e.ID); err != nil {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -58,31 +59,6 @@ func (s *site) torrentView(t store.Torrent) torrentView {
 	}
 	v.Seeders, v.Downloaded, v.Leechers = s.Live.Swarm(t.ID)
 	return v
-}
-
-func torrentQuery(r *http.Request) (store.TorrentQuery, error) {
-	form := r.URL.Query()
-	q := store.TorrentQuery{Search: strings.TrimSpace(form.Get("q")), Sort: store.Sort(form.Get("sort")), Limit: pageSize}
-	if q.Sort == "" {
-		q.Sort = store.ByNew
-	}
-	if !q.Sort.Valid() {
-		return q, fail(http.StatusBadRequest, "sort", "sort must be new, price, cheap or seeders.")
-	}
-	if len(q.Search) > maxSearch {
-		return q, fail(http.StatusBadRequest, "search", "Search for at most %d bytes.", maxSearch)
-	}
-	var err error
-	if text := form.Get("category"); text != "" { // else all
-		if q.Category, err = parseCategory(text); err != nil {
-			return q, err
-		}
-	}
-	if q.Limit, err = pageLimit(r); err != nil {
-		return q, err
-	}
-	q.After, err = parseCursor(form.Get("cursor"))
-	return q, err
 }
 
 func (s *site) apiTorrents(w http.ResponseWriter, r *http.Request) error {
@@ -146,42 +122,83 @@ type uploaded struct {
 
 // upload takes in the torrent file of a multipart form.
 func (s *site) upload(r *http.Request) (uploaded, error) {
-	m := visitorOf(r).member
-	if !s.Dev && !s.uploads.allow(fmt.Sprint(m.ID), s.Now()) {
-		return uploaded{}, errSlowDown
+	up, _, err := s.takeUpload(r)
+	return up, err
+}
+
+// takeUpload is upload, and gives back the form's other fields whatever came of it: what was typed is
+// shown again. With the field 'draft' the torrent is kept for its uploader alone.
+func (s *site) takeUpload(r *http.Request) (up uploaded, fields map[string]string, err error) {
+	if err := s.mayUpload(r); err != nil {
+		return up, nil, err
 	}
 	data, fields, err := readUpload(r)
 	if err != nil {
-		return uploaded{}, err
+		return up, fields, err
 	}
-	private, changed, err := catalog.MakePrivate(data, s.Source)
+	n, changed, err := s.checkUpload(data, fields)
 	if err != nil {
-		return uploaded{}, err
+		return up, fields, err
 	}
-	t, err := catalog.Parse(private)
-	if err != nil {
-		return uploaded{}, err
-	}
-	category, err := parseCategory(fields["category"])
-	if err != nil {
-		return uploaded{}, err
-	}
-	n := store.NewTorrent{Category: category, InfoHash: t.InfoHash, Name: t.Name, Description: fields["description"], Size: t.Size, PieceBytes: t.PieceLength,
-		Files: len(t.Files), Metainfo: private, Uploader: m.ID}
-	if t.HasV1 && t.HasV2 {
-		n.InfoHash2 = t.TruncatedV2()
-	}
-	if title := fields["name"]; title != "" {
-		n.Name = title
+	n.Uploader = visitorOf(r).member.ID
+	up = uploaded{n.InfoHash, n.Name, n.Size, changed}
+	if fields["draft"] != "" {
+		if _, err = s.Store.AddDraft(r.Context(), n, changed); errors.Is(err, store.ErrExists) {
+			err = errUploaded(n.InfoHash)
+		}
+		return up, fields, err
 	}
 	id, err := s.Store.AddTorrent(r.Context(), n)
 	if errors.Is(err, store.ErrExists) {
-		return uploaded{}, fail(http.StatusConflict, "exists", "This torrent is here already: %s.", t.InfoHash)
+		return up, fields, errUploaded(n.InfoHash)
 	}
 	if err != nil {
-		return uploaded{}, err
+		return up, fields, err
 	}
-	return uploaded{t.InfoHash, n.Name, n.Size, changed}, s.Roster.TorrentAdded(r.Context(), id)
+	return up, fields, s.Roster.TorrentAdded(r.Context(), id)
+}
+
+// mayUpload bounds how often a member uploads, or changes what they uploaded.
+func (s *site) mayUpload(r *http.Request) error {
+	if !s.Dev && !s.uploads.allow(fmt.Sprint(visitorOf(r).member.ID), s.Now()) {
+		return errSlowDown
+	}
+	return nil
+}
+
+func errUploaded(h bt.InfoHash) error {
+	return fail(http.StatusConflict, "exists", "This torrent is here already, or was and is withdrawn, or is among your drafts: %s.", h)
+}
+
+// checkUpload makes a torrent file private and checks it, and what is said about it.
+func (s *site) checkUpload(data []byte, fields map[string]string) (n store.NewTorrent, changed bool, err error) {
+	private, changed, err := catalog.MakePrivate(data, s.Source)
+	if err != nil {
+		return n, changed, err
+	}
+	t, err := catalog.Parse(private)
+	if err != nil {
+		return n, changed, err
+	}
+	text, err := textFormOf(fields).parse()
+	if err != nil {
+		return n, changed, err
+	}
+	n = store.NewTorrent{Category: text.Category, Tags: text.Tags, InfoHash: t.InfoHash, Name: cmp.Or(text.Name, nameOf(t)), Description: text.Description, Size: t.Size,
+		PieceBytes: t.PieceLength, Files: len(t.Files), Metainfo: private}
+	if t.HasV1 && t.HasV2 {
+		n.InfoHash2 = t.TruncatedV2()
+	}
+	if n.Name == "" {
+		err = fail(http.StatusUnprocessableEntity, "name", "Give it a name: the one in the file cannot be shown.")
+	}
+	return n, changed, err
+}
+
+// nameOf is the name in a torrent file as lists show it; empty: nothing of it can be shown.
+func nameOf(t *catalog.Torrent) string {
+	name := visibleLine(showable(t.Name))
+	return strings.ToValidUTF8(name[:min(len(name), maxTitle)], "")
 }
 
 // readUpload reads a form part by part: nothing is spilled to disk.
@@ -190,7 +207,7 @@ func readUpload(r *http.Request) (data []byte, fields map[string]string, err err
 	if err != nil {
 		return nil, nil, fail(http.StatusBadRequest, "multipart", "Send the file as field 'torrent' of a multipart/form-data body.")
 	}
-	limits := map[string]int{"name": maxTitle, "description": maxDescription, "category": maxCategory}
+	limits := map[string]int{"name": maxTitle, "description": maxDescription, "category": maxCategory, "tags": catalog.MaxTagsText, "draft": 1}
 	fields = map[string]string{}
 	for {
 		part, err := parts.NextPart()
@@ -198,23 +215,23 @@ func readUpload(r *http.Request) (data []byte, fields map[string]string, err err
 			break
 		}
 		if err != nil {
-			return nil, nil, malformed(err)
+			return nil, fields, malformed(err)
 		}
 		raw, err := io.ReadAll(part)
 		if err != nil {
-			return nil, nil, malformed(err)
+			return nil, fields, malformed(err)
 		}
 		name := part.FormName()
 		if name == "torrent" {
 			data = raw
 		} else if limit, ok := limits[name]; ok {
 			if fields[name], err = cleanText(raw, name, limit); err != nil {
-				return nil, nil, err
+				return nil, fields, err
 			}
 		}
 	}
 	if len(data) == 0 {
-		return nil, nil, fail(http.StatusBadRequest, "multipart", "Choose a .torrent file: the field 'torrent' is missing or empty.")
+		return nil, fields, fail(http.StatusBadRequest, "multipart", "Choose a .torrent file: the field 'torrent' is missing or empty.")
 	}
 	return data, fields, nil
 }
@@ -232,13 +249,17 @@ func cleanText(raw []byte, field string, limit int) (string, error) {
 	if len(raw) > limit || !utf8.Valid(raw) {
 		return "", fail(http.StatusUnprocessableEntity, field, "The %s must be text of at most %d bytes.", field, limit)
 	}
-	text := strings.Map(func(c rune) rune {
+	return strings.TrimSpace(showable(string(raw))), nil
+}
+
+// showable is a text without what could disturb a page.
+func showable(text string) string {
+	return strings.Map(func(c rune) rune {
 		if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c)) {
 			return -1
 		}
 		return c
-	}, string(raw))
-	return strings.TrimSpace(text), nil
+	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
 func (s *site) apiFile(w http.ResponseWriter, r *http.Request) error {
@@ -349,7 +370,7 @@ func (s *site) approve(r *http.Request) (store.Torrent, error) {
 	if err != nil {
 		return t, err
 	}
-	if err := s.Store.ApproveTorrent(r.Context(), t.ID); err != nil {
+	if err := s.Store.ApproveTorrent(r.Context(), t.ID, m.ID); err != nil {
 		return t, err
 	}
 	s.Log.Info("torrent approved", "infohash", t.InfoHash.String(), "by", m.ID)

@@ -21,10 +21,12 @@ const (
 	tokenPrefix = "swst_"
 )
 
-// visitor is who sends a request; both fields nil: nobody known.
+// visitor is who sends a request; member and node nil: nobody known.
 type visitor struct {
-	member *store.Member
-	node   *store.Node
+	member  *store.Member
+	session *store.Session // by which the member came; nil: by an API token
+	scope   store.Scope    // of that token
+	node    *store.Node
 }
 
 type visitorKey struct{}
@@ -43,10 +45,10 @@ func (s *site) identify(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		m, err := s.memberOf(r)
+		v, err := s.visitor(r)
 		switch {
 		case err == nil:
-			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, visitor{member: &m}))
+			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
 		case !errors.Is(err, store.ErrNotFound):
 			s.Log.Error("cannot look up who is asking", "error", err)
 			http.Error(w, errInternal.Detail, http.StatusInternalServerError)
@@ -56,17 +58,47 @@ func (s *site) identify(next http.Handler) http.Handler {
 	})
 }
 
-func (s *site) memberOf(r *http.Request) (store.Member, error) {
+// visitor looks up the member who sends a request. store.ErrNotFound: nobody known.
+func (s *site) visitor(r *http.Request) (visitor, error) {
 	if secret, ok := bearer(r); ok {
 		if looksLikeJWT(secret) {
-			return store.Member{}, store.ErrNotFound
+			return visitor{}, store.ErrNotFound
 		}
-		return s.Store.APITokenMember(r.Context(), secret)
+		m, t, err := s.Store.Token(r.Context(), secret)
+		if err == nil && s.unseen(t.SeenMs) {
+			s.noted(s.Store.SeeToken(r.Context(), t.ID))
+		}
+		return visitor{member: &m, scope: t.Scope}, err
 	}
-	if c, err := r.Cookie(s.cookieName()); err == nil && c.Value != "" {
-		return s.Store.SessionMember(r.Context(), c.Value)
+	c, err := r.Cookie(s.cookieName())
+	if err != nil || c.Value == "" {
+		return visitor{}, store.ErrNotFound
 	}
-	return store.Member{}, store.ErrNotFound
+	x, err := s.Store.Session(r.Context(), c.Value)
+	if err == nil && s.unseen(x.SeenMs) {
+		s.noted(s.Store.SeeSession(r.Context(), x.ID, s.coarseNetwork(r)))
+	}
+	return visitor{member: &x.Member, session: &x}, err
+}
+
+// unseen reports whether it is time again to note that a session or a token is used.
+func (s *site) unseen(ms int64) bool { return s.Now().UnixMilli()-ms >= store.SeenEvery.Milliseconds() }
+
+// noted lets a request go on although it could not be noted when it came: with a full disk people may
+// still look.
+func (s *site) noted(err error) {
+	if err != nil {
+		s.Log.Warn("cannot note when a session was used", "error", err)
+	}
+}
+
+// memberOf is the member who sends a request, looked up anew. store.ErrNotFound: nobody known.
+func (s *site) memberOf(r *http.Request) (store.Member, error) {
+	v, err := s.visitor(r)
+	if err != nil {
+		return store.Member{}, err
+	}
+	return *v.member, nil
 }
 
 func bearer(r *http.Request) (string, bool) {
@@ -76,12 +108,16 @@ func bearer(r *http.Request) (string, bool) {
 
 type handler = func(http.ResponseWriter, *http.Request) error
 
-// asMember admits members only.
+// asMember admits members only: by a session, or by an API token whose scope is wide enough.
 func (s *site) asMember(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		m := visitorOf(r).member
+		v := visitorOf(r)
+		m := v.member
 		if m == nil {
 			return errSignIn
+		}
+		if err := s.within(r, v); err != nil {
+			return err
 		}
 		if m.Banned != "" && r.Method != http.MethodGet {
 			return fail(http.StatusForbidden, "banned", "This account is closed: %s", m.Banned)
@@ -137,9 +173,21 @@ func (s *site) cookieName() string {
 	return "swarmstake_session"
 }
 
+// startSession signs in somebody who has just proved who they are, unless their password was changed
+// since m was read. The secret is new, and what the browser had before ends.
 func (s *site) startSession(w http.ResponseWriter, r *http.Request, m store.Member) error {
+	if c, err := r.Cookie(s.cookieName()); err == nil && c.Value != "" {
+		if err := s.Store.EndSession(r.Context(), c.Value); err != nil {
+			return err
+		}
+	}
 	secret := s.secret()
-	if err := s.Store.AddSession(r.Context(), secret, m.ID, sessionTTL); err != nil {
+	n := store.NewSession{Member: m.ID, Secret: secret, TTL: sessionTTL, Agent: agentWords(r.UserAgent()), Network: s.coarseNetwork(r), PasswordHash: m.PasswordHash}
+	err := s.Store.StartSession(r.Context(), n)
+	if errors.Is(err, store.ErrNotFound) {
+		return errSignIn
+	}
+	if err != nil {
 		return err
 	}
 	http.SetCookie(w, s.cookie(secret, int(sessionTTL.Seconds())))

@@ -10,15 +10,14 @@ import (
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/web/webtest"
 )
 
 // typed fills a field in place of what is there.
-func typed(sel, value string) chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(loaded(sel), chromedp.SetValue(sel, value))
-}
+func typed(sel, value string) webtest.Action { return webtest.Type(sel, value) }
 
 // phone makes the window as wide as a phone, and stays so.
-func phone() chromedp.Action[chromedp.Void] { return chromedp.EmulateViewport(390, 844) }
+func phone() webtest.Action { return webtest.Wide(webtest.Phone) }
 
 // The whole life of somebody's money on a phone: voucher, tokens, stake, lock, unstake, sale.
 func TestMoneyOnAPhone(t *testing.T) {
@@ -30,7 +29,7 @@ func TestMoneyOnAPhone(t *testing.T) {
 	}
 	w.member("early", 40*tokens.Unit, 80*tokens.Unit)
 	seen := map[string]*string{}
-	keep := func(name string) chromedp.Action[chromedp.Void] {
+	keep := func(name string) webtest.Action {
 		seen[name] = new(string)
 		return chromedp.Steps(read(seen[name]), shoot("phone-"+name), fits(t, name), phone())
 	}
@@ -90,7 +89,7 @@ func TestEconomyInABrowser(t *testing.T) {
 	}
 	ctx := chromium(t)
 	var epoch string
-	visit := func(name, path, sel string) chromedp.Action[chromedp.Void] {
+	visit := func(name, path, sel string) webtest.Action {
 		return chromedp.Steps(chromedp.Navigate(w.url+path), loaded(sel), shoot(name), fits(t, name))
 	}
 	err := chromedp.Do(ctx,

@@ -2,10 +2,6 @@ package web_test
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,125 +14,29 @@ import (
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/web/webtest"
 )
 
-// screenshots names a folder in which the browser test leaves pictures for a person to look at.
-const screenshots = "SWARMSTAKE_SCREENSHOTS"
-
-// chromium starts a headless browser, or skips and says what is missing.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("SWARMSTAKE_REQUIRE_CLIENTS") == "1" {
-			t.Fatal("chromium is not installed")
-		}
-		t.Skip("chromium is not installed: the site is not tried in a real browser")
-	}
-	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900),
-		chromedp.Flag("headless", true), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-quic", true)}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // the first call starts the browser
-		t.Fatal(err)
-	}
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// prefer makes the browser ask for a colour scheme.
-func prefer(scheme string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		features := []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}
-		return t.Call(ctx, "Emulation.setEmulatedMedia", map[string]any{"features": features}, nil)
-	})
-}
+// chromium starts a browser.
+func chromium(t *testing.T) context.Context { return webtest.Chromium(t, time.Minute) }
 
 // shoot photographs the page in light, dark and at phone width, if somebody wants to look.
-func shoot(name string) chromedp.Action[chromedp.Void] {
-	dir := os.Getenv(screenshots)
-	if dir == "" {
-		return chromedp.Steps()
-	}
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		for _, look := range []struct {
-			suffix, scheme string
-			width          int64
-		}{{"light", "light", 1280}, {"dark", "dark", 1280}, {"phone", "light", 390}} {
-			if _, err := chromedp.Steps(prefer(look.scheme), chromedp.EmulateViewport(look.width, 900))(ctx, t); err != nil {
-				return err
-			}
-			png, err := chromedp.FullScreenshot(100)(ctx, t)
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(dir, name+"-"+look.suffix+".png"), png, 0o600); err != nil {
-				return err
-			}
-		}
-		_, err := chromedp.Steps(prefer("light"), chromedp.EmulateViewport(1280, 900))(ctx, t)
-		return err
-	})
+func shoot(name string) webtest.Action {
+	return chromedp.Steps(webtest.Prefer("light"), webtest.Wide(webtest.Desk), webtest.Shoot(name+"-light"),
+		webtest.Prefer("dark"), webtest.Shoot(name+"-dark"), webtest.Prefer("light"), webtest.Wide(webtest.Phone), webtest.Shoot(name+"-phone"), webtest.Wide(webtest.Desk))
 }
 
 // fits fails if the page must be scrolled sideways on a phone.
-func fits(test *testing.T, page string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		if _, err := chromedp.EmulateViewport(390, 844)(ctx, t); err != nil {
-			return err
-		}
-		width, err := chromedp.Evaluate[int]("document.documentElement.scrollWidth")(ctx, t)
-		if err != nil {
-			return err
-		}
-		if width > 390 {
-			test.Errorf("%s is %d px wide on a phone of 390", page, width)
-		}
-		_, err = chromedp.EmulateViewport(1280, 900)(ctx, t)
-		return err
-	})
+func fits(t *testing.T, page string) webtest.Action {
+	return chromedp.Steps(webtest.Fits(t, page, webtest.Phone), webtest.Wide(webtest.Desk))
 }
 
 // read keeps the text of the page.
-func read(into *string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) (err error) {
-		*into, err = chromedp.Text("main")(ctx, t)
-		return err
-	})
-}
+func read(into *string) webtest.Action { return webtest.Read("main", into) }
 
-// loaded waits until a page with the element has been loaded whole. While a click's navigation is
-// under way the old page's nodes vanish under any query, so a failed look is only looked at again.
-func loaded(sel string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		js := "document.readyState === 'complete' && document.querySelector(" + strconv.Quote(sel) + ") !== null"
-		for {
-			there, err := chromedp.Evaluate[bool](js)(ctx, t)
-			if err == nil && there {
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("waiting for %s: %w (last: %v)", sel, ctx.Err(), err)
-			case <-time.After(50 * time.Millisecond):
-			}
-		}
-	})
-}
+func loaded(sel string) webtest.Action { return webtest.Loaded(sel) }
 
-// press clicks an element from inside the page: a click by coordinates loses its node while the
-// viewport is being changed.
-func press(sel string) chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(loaded(sel), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := chromedp.Evaluate[bool]("document.querySelector("+strconv.Quote(sel)+").click(), true")(ctx, t)
-		return err
-	}))
-}
+func press(sel string) webtest.Action { return webtest.Press(sel) }
 
 // A person who has never been here signs up, pays, buys, stakes and opens a torrent.
 func TestBuyAccessInABrowser(t *testing.T) {
@@ -151,7 +51,7 @@ func TestBuyAccessInABrowser(t *testing.T) {
 		w.session(2, bt.TorrentID(i+1), peer, time.Minute) // carol will be the second member
 	}
 	var wallet, torrent, clients string
-	click := func(sel, wait string) chromedp.Action[chromedp.Void] {
+	click := func(sel, wait string) webtest.Action {
 		return chromedp.Steps(press(sel), loaded(wait))
 	}
 	err := chromedp.Do(ctx,
@@ -230,7 +130,7 @@ func (w *world) scenery(t *testing.T) {
 	if err := w.store.SetPrices(t.Context(), rows, func(store.PriceRow) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.ApproveTorrent(t.Context(), 2); err != nil {
+	if err := w.store.ApproveTorrent(t.Context(), 2, 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

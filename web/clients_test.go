@@ -89,7 +89,7 @@ func TestOperatorChangesClientRules(t *testing.T) {
 	}
 	for _, path := range []string{"/clients", "/admin/clients", "/admin/clients?prefix=-TR4"} {
 		r := w.want(boss.get(path), 200)
-		if strings.Contains(string(r.body), "<script") || !strings.Contains(text(r), `alert("x")`) {
+		if strings.Contains(string(r.body), "<script>") || !strings.Contains(text(r), `alert("x")`) {
 			t.Errorf("%s does not show the note, or not as text", path)
 		}
 	}

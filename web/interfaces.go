@@ -28,6 +28,13 @@ type Store interface {
 	audits
 	badges
 	seedingFacts
+	searching
+	commenting
+	requesting
+	own
+	factors
+	moneyFacts
+	rankings
 	Overview(context.Context) (store.Overview, error)
 	EpochFigures(ctx context.Context, n int) ([]store.EpochFigures, error)
 }
@@ -40,11 +47,8 @@ type accounts interface {
 	Member(context.Context, bt.MemberID) (store.Member, error)
 	Invite(ctx context.Context, m bt.MemberID, secret string, ttl time.Duration) (expiresMs int64, err error)
 	Invites(ctx context.Context, m bt.MemberID, n int) ([]store.Invitation, error)
-	AddSession(ctx context.Context, secret string, m bt.MemberID, ttl time.Duration) error
-	SessionMember(ctx context.Context, secret string) (store.Member, error)
 	EndSession(ctx context.Context, secret string) error
 	AddAPIToken(context.Context, store.APIToken) error
-	APITokenMember(ctx context.Context, secret string) (store.Member, error)
 	SetupLink(ctx context.Context, secret string) error
 	UseSetupLink(ctx context.Context, secret string, n store.NewMember) (store.Member, error)
 }
@@ -53,7 +57,7 @@ type catalogue interface {
 	AddTorrent(context.Context, store.NewTorrent) (bt.TorrentID, error)
 	TorrentByHash(context.Context, bt.InfoHash) (store.Torrent, error)
 	Torrents(context.Context, store.TorrentQuery) ([]store.Torrent, store.Cursor, error)
-	ApproveTorrent(context.Context, bt.TorrentID) error
+	ApproveTorrent(ctx context.Context, t bt.TorrentID, by bt.MemberID) error
 	Metainfo(context.Context, bt.TorrentID) ([]byte, error)
 	Prices(ctx context.Context, id bt.TorrentID, n int) ([]store.PriceRow, error)
 	Download(context.Context, bt.MemberID, bt.TorrentID) (swarm.DownloadRow, error)
@@ -99,6 +103,10 @@ type parameters interface {
 type Live interface {
 	// Swarm counts seeders, completed downloads and leechers, as a scrape would.
 	Swarm(bt.TorrentID) (complete, downloaded, incomplete int)
+	// Peers returns up to n of those who are in a torrent's swarm now, seeders first.
+	Peers(t bt.TorrentID, n int) []swarm.Peer
+	// Download is what the meter knows of a download, as of its last announce; false: nothing.
+	Download(bt.MemberID, bt.TorrentID) (swarm.DownloadRow, bool)
 }
 
 // Roster learns, after the commit, what the announce path must know.

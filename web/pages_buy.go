@@ -27,12 +27,18 @@ type buyPage struct {
 	Unbonding   time.Duration // that taking the stake out takes
 	CanJoin     bool          // what is available covers both: step 3 is next
 	W           store.Wallet
+	Presets     []buyPreset
+	Has         buyWorth
+	Next        string // page to lead back to; empty: none
 }
+
+// Chosen reports whether steps 1 and 2 are behind the member, who asks for no further tokens.
+func (p buyPage) Chosen() bool { return p.Has.Given == "" && (p.CanJoin || p.Gate.OK) }
 
 // headroomPPM is how much more than the quoted cost a purchase on the page may cost.
 const headroomPPM = 10_000
 
-func (s *site) buyView(r *http.Request, text string) (*view, error) {
+func (s *site) buyView(r *http.Request, text, next string) (*view, error) {
 	w, gate, err := s.standing(r, visitorOf(r).member.ID)
 	if err != nil {
 		return nil, err
@@ -44,7 +50,9 @@ func (s *site) buyView(r *http.Request, text string) (*view, error) {
 	}
 	p.StakeMore = max(tokens.Amount(p.Gate.Required)-w.Staked, 0)
 	p.CanJoin = p.StakeMore > 0 && !p.Full && w.Available-w.Reserved >= p.StakeMore+p.JoinFee
+	p.Next = localPath(next, "")
 	p.Tokens = p.suggestion(e)
+	p.Presets = presets(p.Tokens, p.StakeMore > 0 && !p.CanJoin)
 	if text != "" {
 		if p.Tokens, err = parseAmount(text); err != nil {
 			return nil, err
@@ -60,6 +68,9 @@ func (s *site) buyView(r *http.Request, text string) (*view, error) {
 		p.MaxCost = p.Price.Cost + tokens.PPM(p.Price.Cost, headroomPPM) + 1
 		p.Missing = wholeUnits(max(p.MaxCost-w.Quote, 0))
 		p.QuoteAfter, p.TokensAfter = w.Quote+p.Missing-p.Price.Cost, w.Available+p.Tokens
+	}
+	if p.Has, err = s.worth(r, p, text); err != nil {
+		return nil, err
 	}
 	return &view{name: "buy", title: "Buy access", data: p}, nil
 }
@@ -77,12 +88,13 @@ func (p buyPage) suggestion(e store.Economy) tokens.Amount {
 }
 
 func (s *site) pageBuy(_ http.ResponseWriter, r *http.Request) (*view, error) {
-	v, err := s.buyView(r, r.URL.Query().Get("tokens"))
+	q := r.URL.Query()
+	v, err := s.buyView(r, q.Get("tokens"), q.Get("next"))
 	if err == nil {
 		return v, nil
 	}
 	p := err
-	if v, err = s.buyView(r, ""); err != nil {
+	if v, err = s.buyView(r, "", q.Get("next")); err != nil {
 		return nil, err
 	}
 	return s.again(r, v, p)
@@ -90,15 +102,27 @@ func (s *site) pageBuy(_ http.ResponseWriter, r *http.Request) (*view, error) {
 
 // backToBuy shows the buying page again, with the amount that was typed if it can be.
 func (s *site) backToBuy(r *http.Request, form url.Values) (*view, error) {
-	if v, err := s.buyView(r, form.Get("tokens")); err == nil {
+	if v, err := s.buyView(r, form.Get("tokens"), form.Get("next")); err == nil {
 		return v, nil
 	}
-	return s.buyView(r, "")
+	return s.buyView(r, "", form.Get("next"))
 }
 
-// buyURL is the buying page with the amount that a form remembers.
+// buyURL is the buying page with the amount and the page to go on with that a form remembers.
 func buyURL(form url.Values) string {
-	return "/buy?" + url.Values{"tokens": {form.Get("tokens")}}.Encode()
+	q := url.Values{"tokens": {form.Get("tokens")}}
+	if next := localPath(form.Get("next"), ""); next != "" {
+		q.Set("next", next)
+	}
+	return "/buy?" + q.Encode()
+}
+
+// boughtURL is the buying page at its last step.
+func boughtURL(form url.Values) string {
+	if next := localPath(form.Get("next"), ""); next != "" {
+		return "/buy?" + url.Values{"next": {next}}.Encode() + "#stake"
+	}
+	return "/buy#stake"
 }
 
 func (s *site) doDeposit(w http.ResponseWriter, r *http.Request) (*view, error) {
@@ -130,10 +154,12 @@ func (s *site) doBuy(w http.ResponseWriter, r *http.Request) (*view, error) {
 			return "", err
 		}
 		_, err = s.Store.Buy(r.Context(), o, order)
-		return "/buy#stake", err
+		return boughtURL(form), err
 	})
 }
 
 func (s *site) doStake(w http.ResponseWriter, r *http.Request) (*view, error) {
-	return s.moneyPage(w, r, s.backToBuy, s.stakeForm(r, "/wallet"))
+	return s.moneyPage(w, r, s.backToBuy, func(o store.Once, form url.Values) (string, error) {
+		return s.stakeForm(r, localPath(form.Get("next"), "/wallet"))(o, form)
+	})
 }

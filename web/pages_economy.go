@@ -10,17 +10,22 @@ import (
 	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
-const figuresShown = 24 // epochs on the economy page
+const (
+	figuresShown = 24 // epochs on the economy page
+	figuresDrawn = 60 // epochs in its charts
+)
 
 func (s *site) pageEconomy(_ http.ResponseWriter, r *http.Request) (*view, error) {
 	o, err := s.Store.Overview(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	epochs, err := s.Store.EpochFigures(r.Context(), figuresShown)
+	epochs, err := s.Store.EpochFigures(r.Context(), figuresDrawn)
 	if err != nil {
 		return nil, err
 	}
+	charts := s.newEconomyCharts(epochs)
+	epochs = epochs[:min(figuresShown, len(epochs))]
 	c, err := s.Store.SaleCapacity(r.Context())
 	if err != nil {
 		return nil, err
@@ -33,7 +38,7 @@ func (s *site) pageEconomy(_ http.ResponseWriter, r *http.Request) (*view, error
 	if err != nil {
 		return nil, err
 	}
-	return &view{name: "economy", title: "Economy", data: map[string]any{"O": o, "Epochs": epochs, "Sale": c, "Lockers": lockers, "Gate": gate,
+	return &view{name: "economy", title: "Economy", data: map[string]any{"O": o, "Epochs": epochs, "Sale": c, "Lockers": lockers, "Gate": gate, "Charts": charts,
 		"E": s.Rules().Economy, "S": s.Rules().Settle, "Rule": s.priceRule()}}, nil
 }
 

@@ -6,14 +6,59 @@ import (
 
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tokens/settle"
 )
 
+// Rows on the page of a member's nodes.
+const (
+	hostingNodes  = 20
+	hostingBadges = 5
+)
+
+// hostingData is the page of a member's nodes.
+type hostingData struct {
+	Nodes    []hostingNode
+	More     int // nodes that are not shown
+	Badges   []store.Badge
+	Code     string // for pairing, just made
+	Expires  int64  // ms
+	BaseURL  string
+	Estimate diskWorth
+	Terms    MarketEconomy
+	S        settle.Params
+}
+
+// hostingNode is one node with how far its scores are from their limits.
+type hostingNode struct {
+	store.NodeSummary
+	Held   tokens.Amount
+	Scores []score
+}
+
 func (s *site) hostingView(r *http.Request, code string, expiresMs int64) (*view, error) {
-	nodes, err := s.Store.MemberNodes(r.Context(), visitorOf(r).member.ID)
+	ctx, me, p := r.Context(), visitorOf(r).member.ID, s.Rules().Availability
+	d := hostingData{Code: code, Expires: expiresMs, BaseURL: s.BaseURL, S: s.Rules().Settle}
+	nodes, err := s.Store.MemberNodes(ctx, me)
 	if err != nil {
 		return nil, err
 	}
-	return &view{name: "hosting", title: "Hosting", data: map[string]any{"Nodes": nodes, "Code": code, "Expires": expiresMs, "BaseURL": s.BaseURL}}, nil
+	d.More = max(0, len(nodes)-hostingNodes)
+	for _, n := range nodes[:len(nodes)-d.More] {
+		row, err := s.Store.NodeRow(ctx, p, n.ID)
+		if err != nil {
+			return nil, err
+		}
+		d.Nodes = append(d.Nodes, hostingNode{n, row.Held, scoresOf(p, row.Standing, s.Now())})
+	}
+	if d.Badges, err = s.Store.Badges(ctx, me, hostingBadges); err != nil {
+		return nil, err
+	}
+	var best picks
+	if d.Terms, best, err = s.picks(ctx); err != nil {
+		return nil, err
+	}
+	d.Estimate = fillDisk(estimated, best.Best)
+	return &view{name: "hosting", title: "Hosting", data: d}, nil
 }
 
 func (s *site) pageHosting(_ http.ResponseWriter, r *http.Request) (*view, error) {

@@ -29,9 +29,10 @@ type nodeData struct {
 	Money       store.NodeStanding
 	P           availability.Params
 	Owner       bool
-	FaultsPPM   int64 // confirmed faults per audit that counted
-	ActiveMs    int64 // a suspension lasts at least until then
-	Absent      absence
+	Scores      []score
+	Earned      *nodeEarnings // for its owner
+	ActiveMs    int64         // a suspension lasts at least until then
+	Away        time.Duration // of the present absence, as far as we looked
 	Risks       []risk
 	Claims      []claimRow
 	Slashes     []store.Slash
@@ -40,12 +41,6 @@ type nodeData struct {
 	Left        time.Duration // of maintenance
 	Form        maintenanceForm
 	Audits      auditList
-}
-
-// absence is how long a node was away, and what it was charged for lately.
-type absence struct {
-	Now        time.Duration // of the present absence, as far as we looked
-	ChargedPPM int64         // of its collateral, within the period that the limit is for
 }
 
 // risk is what an event would cost the node now.
@@ -90,7 +85,7 @@ func (s *site) nodeView(r *http.Request, form url.Values) (*view, error) {
 		return nil, err
 	}
 	ctx := r.Context()
-	d := nodeData{P: s.Rules().Availability, Owner: n.Member == visitorOf(r).member.ID, Form: maintenanceForm{form.Get("from"), form.Get("hours")}}
+	d := nodeData{P: s.Rules().Availability, Owner: n.Member == visitorOf(r).member.ID, Form: maintenanceForm{strings.ToValidUTF8(form.Get("from"), ""), strings.ToValidUTF8(form.Get("hours"), "")}}
 	if d.N, err = s.Store.NodeRow(ctx, d.P, n.ID); err != nil {
 		return nil, err
 	}
@@ -113,6 +108,11 @@ func (s *site) nodeView(r *http.Request, form url.Values) (*view, error) {
 	if d.Audits, err = s.auditsAt(r, nodePath(n.ID), n.ID); err != nil {
 		return nil, err
 	}
+	if d.Owner {
+		if d.Earned, err = s.nodeEarned(ctx, n); err != nil {
+			return nil, err
+		}
+	}
 	d.Left = time.Duration(d.Maintenance.LeftSeconds) * time.Second
 	d.weigh(hosts, s.Now())
 	return &view{name: "node", title: "Node " + d.N.Name, data: d}, nil
@@ -122,15 +122,8 @@ func (s *site) nodeView(r *http.Request, form url.Values) (*view, error) {
 func (d *nodeData) weigh(hosts []store.HostRow, now time.Time) {
 	st := d.N.Standing
 	d.ActiveMs = d.N.SuspendedMs + d.P.RevetTime.Milliseconds()
-	if st.Audits > 0 {
-		d.FaultsPPM = tokens.MulDiv(int64(st.Faults), 1_000_000, int64(st.Audits))
-	}
-	d.Absent.Now = (time.Duration(st.AbsentMs) * time.Millisecond).Truncate(time.Minute)
-	for _, at := range st.Charged {
-		if at > now.Add(-d.P.OfflinePeriod).UnixMilli() {
-			d.Absent.ChargedPPM += d.P.OfflinePPM
-		}
-	}
+	d.Scores = scoresOf(d.P, st, now)
+	d.Away = (time.Duration(st.AbsentMs) * time.Millisecond).Truncate(time.Minute)
 	d.Risks = []risk{
 		{fmt.Sprintf("Each %s away without a word, after %s", span(d.P.OfflineWindow), span(d.P.OfflineGrace)), availability.NodeSlashAmount(d.N.Held, d.P.OfflinePPM)},
 		{"Suspension", availability.NodeSlashAmount(d.N.Held, d.P.SuspendSlashPPM)},

@@ -69,7 +69,7 @@ func TestPagesAreGuarded(t *testing.T) {
 		if strings.Contains(csp, "unsafe") || r.header.Get("X-Content-Type-Options") != "nosniff" || r.header.Get("Referrer-Policy") != "no-referrer" || r.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v", path, r.header)
 		}
-		for _, bad := range []string{"<script", " style=", " onclick=", "ZgotmplZ", "http://fonts", "<nil>", "%!"} {
+		for _, bad := range []string{"<script>", "<script src=\"http", " style=", " onclick=", "ZgotmplZ", "http://fonts", "<nil>", "%!"} {
 			if strings.Contains(string(r.body), bad) {
 				t.Errorf("%s holds %s", path, bad)
 			}

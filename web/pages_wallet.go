@@ -13,6 +13,11 @@ import (
 type walletData struct {
 	W            store.Wallet
 	Gate         Gate
+	UnbondsMs    int64 // when the first of what is unbonding becomes available; 0: nothing is
+	DecidedMs    int64 // when probation is over for the first of it at the latest; 0: nothing is on it
+	Live         liveMoney
+	Earned       *bars // of the last days; nil: nothing
+	EarnedDays   int
 	Lines        []store.Line
 	More         string
 	MaxPrice     tokens.Amount
@@ -40,9 +45,43 @@ func (s *site) pageWallet(_ http.ResponseWriter, r *http.Request) (*view, error)
 	}
 	d.MaxPriceText = showAmount(d.MaxPrice)
 	if next > 0 {
-		d.More = "/wallet?cursor=" + formatBefore(next)
+		d.More = "/wallet?cursor=" + formatBefore(next) + "#moves"
+	}
+	if err := s.fillWallet(r, d); err != nil {
+		return nil, err
 	}
 	return &view{name: "wallet", title: "Wallet", data: d}, nil
+}
+
+// fillWallet reads what runs, what was earned and when what is tied up becomes free.
+func (s *site) fillWallet(r *http.Request, d *walletData) (err error) {
+	m := visitorOf(r).member.ID
+	if d.Live, err = s.liveOf(r.Context(), m); err != nil {
+		return err
+	}
+	if d.Earned, err = s.earnedBars(r, m); err != nil {
+		return err
+	}
+	d.EarnedDays = earnedDays
+	if d.W.Unbonding > 0 {
+		entries, err := s.Store.Unbondings(r.Context(), m, unbondingMax)
+		if err != nil {
+			return err
+		}
+		for _, u := range entries {
+			if u.DoneMs == 0 && (d.UnbondsMs == 0 || u.DueMs < d.UnbondsMs) {
+				d.UnbondsMs = u.DueMs
+			}
+		}
+	}
+	if d.W.Probation == 0 {
+		return nil
+	}
+	oldest, err := s.Store.Probations(r.Context(), m, 1)
+	if err == nil && len(oldest) > 0 {
+		d.DecidedMs = oldest[0].AtMs + s.Rules().Settle.ProbationTime.Milliseconds()
+	}
+	return err
 }
 
 // heldData are earnings and penalties that are kept from a member for a time.

@@ -93,6 +93,9 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 	if p := s.railProblem(err); p != nil {
 		return p
 	}
+	if p := requestProblem(err); p != nil {
+		return p
+	}
 	if p := lockProblem(err); p != nil {
 		return p
 	}

@@ -38,6 +38,7 @@ type Quote struct {
 
 	reserving bt.Bytes // of what remains, as much as is to be reserved
 	full      bool     // nobody can join
+	joined    bool     // the fee for joining is paid
 }
 
 // free reports whether nothing needs to be paid, so that neither gate nor price are in the way: a
@@ -94,7 +95,7 @@ func (s *site) quote(ctx context.Context, m bt.MemberID, t store.Torrent) (Quote
 		return Quote{}, err
 	}
 	q := Quote{Price: Utok(t.Price.Price), MultiplierPPM: t.Price.MultiplierPPM, SaturationPPM: t.Price.SaturationPPM, Size: t.Size,
-		Remaining: max(t.Size-taken(d), 0), Gate: gateOf(w, gate), Budget: budget, MaxPrice: Utok(limit), full: gate.Full,
+		Remaining: max(t.Size-taken(d), 0), Gate: gateOf(w, gate), Budget: budget, MaxPrice: Utok(limit), full: gate.Full, joined: w.GatePrice > 0,
 		Available: Utok(max(w.Available-w.Reserved+d.Reserved, 0)), Allowance: max(w.Allowance-w.Promised+d.ReservedFree, 0),
 		QuoteSeconds: int(s.Rules().Surge.QuoteFreeze.Seconds())}
 	if s.isFree(t) {

@@ -28,6 +28,8 @@ func reasons() map[tokens.Code]string {
 		tokens.CodeInflation: "Inflation", tokens.CodeHosting: "Earned by hosting", tokens.CodeRetain: "Hosting reward, held as collateral",
 		tokens.CodeRelease: "Held earnings released", tokens.CodeSubsidy: "Monthly subsidy", tokens.CodeSponsor: "Sponsorship of a torrent",
 
+		tokens.CodeBounty: "Put into the bounty of a request", tokens.CodeBountyPaid: "Bounty of a filled request", tokens.CodeBountyBack: "Bounty of a closed request, given back",
+
 		tokens.CodeSlash: "Penalty for a failed audit", tokens.CodeSlashBack: "Penalty returned on appeal",
 		tokens.CodeSlashBurn: "Penalty burned", tokens.CodeSlashPool: "Penalty, to the hosting pool",
 

@@ -36,9 +36,12 @@ type layout struct {
 	Symbol  string
 	Quote   string // symbol of what tokens are bought with
 	Path    string
+	Here    string // path and query: where a form may lead back to
+	Theme   string
 	Dev     bool
 	Member  *store.Member
 	Wallet  *store.Wallet
+	Unread  int // notifications
 	Problem *problem
 	Key     string // for a form that moves money
 	Data    any
@@ -86,7 +89,8 @@ func (s *site) admit(guard func(handler) handler, h func(http.ResponseWriter, *h
 }
 
 func (s *site) render(w http.ResponseWriter, r *http.Request, v *view) {
-	l := layout{Site: s.Name, Title: v.title, Symbol: s.Rules().Economy.Symbol, Quote: s.QuoteSymbol, Path: r.URL.Path, Dev: s.Dev,
+	l := layout{Site: s.Name, Title: v.title, Symbol: s.Rules().Economy.Symbol, Quote: s.QuoteSymbol, Path: r.URL.Path,
+		Here: hereOf(r), Theme: themeOf(r), Dev: s.Dev,
 		Member: visitorOf(r).member, Problem: v.problem, Key: s.secret(), Data: v.data}
 	if l.Member != nil {
 		wallet, err := s.Store.Wallet(r.Context(), l.Member.ID)
@@ -95,6 +99,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, v *view) {
 		} else {
 			l.Wallet = &wallet
 		}
+		l.Unread = s.unread(r, l.Member)
 	}
 	var out bytes.Buffer // a template that fails half-way must not send half a page
 	if err := s.pages[v.name].ExecuteTemplate(&out, "layout", l); err != nil {
@@ -111,7 +116,15 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, v *view) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	out.WriteTo(w)
+	w.Write(bytes.ToValidUTF8(out.Bytes(), []byte("\uFFFD"))) // what somebody typed is shown to them again
+}
+
+// hereOf is where a form that is on every page leads back to: what a form itself answers cannot be shown again.
+func hereOf(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return r.URL.RequestURI()
+	}
+	return "/"
 }
 
 // again shows a form once more with what was wrong. Internal errors stay errors.
@@ -125,7 +138,7 @@ func (s *site) again(r *http.Request, v *view, err error) (*view, error) {
 }
 
 func (s *site) parsePages() (map[string]*template.Template, error) {
-	base, err := template.New("").Funcs(s.funcs()).ParseFS(files, "templates/layout.html", "templates/parts.html")
+	base, err := template.New("").Funcs(s.funcs()).ParseFS(files, "templates/layout.html", "templates/part*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +148,9 @@ func (s *site) parsePages() (map[string]*template.Template, error) {
 	}
 	pages := map[string]*template.Template{}
 	for _, file := range names {
+		if strings.HasPrefix(path.Base(file), "part") {
+			continue
+		}
 		t, err := template.Must(base.Clone()).ParseFS(files, file)
 		if err != nil {
 			return nil, err
@@ -158,9 +174,11 @@ func (s *site) funcs() template.FuncMap {
 		"share":   sharePPM,
 		"clock":   func(ms int64) template.HTML { return clock(utc(ms)) },
 		"age":     func(ms int64) string { return age(s.Now().Sub(time.UnixMilli(ms))) },
+		"ago":     func(ms int64) string { return ago(s.Now().Sub(time.UnixMilli(ms))) },
 		"reason":  reasonOf,
 		"cost":    func(t store.Torrent) string { return s.money(fullCost(t)) },
 		"has":     strings.HasPrefix,
+		"themes":  func() []string { return themes },
 		"every":   span,
 		"length":  length,
 		"amount":  s.amountOf,
@@ -270,6 +288,13 @@ func age(d time.Duration) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+func ago(d time.Duration) string {
+	if d < time.Minute {
+		return age(d)
+	}
+	return age(d) + " ago"
 }
 
 // staticFiles serves the embedded folder static; a program's files change only with the program.

@@ -28,7 +28,7 @@ func (w *world) site(s web.Store, challengeTime time.Duration) http.Handler {
 	p := availability.DefaultParams()
 	p.ChallengeTime = challengeTime
 	h, err := web.New(web.Config{BaseURL: w.url, Dev: true, Now: w.now, Rules: func() web.Rules { return web.Rules{Availability: p} }},
-		web.Deps{Store: s, Live: fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting, Records: fakeRecords{}})
+		web.Deps{Store: s, Live: &fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting, Records: fakeRecords{}})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -21,21 +21,30 @@ import (
 // fakeSeeding has a market of so many torrents, numbered 10, 20, ….
 type fakeSeeding struct {
 	torrents int
-	days     int // that were asked for
+	market   []web.MarketTorrent // before those
+	terms    web.MarketEconomy   // if they name a rate
+	earned   web.Earnings        // if it was anything today
+	days     int                 // that were asked for
 	taken    web.TransferReport
 }
 
 func (f *fakeSeeding) Market(context.Context) (web.MarketEconomy, []web.MarketTorrent, error) {
-	var out []web.MarketTorrent
+	out := f.market[:len(f.market):len(f.market)]
 	for i := range f.torrents {
 		id := 10 * (i + 1)
 		out = append(out, web.MarketTorrent{ID: bt.TorrentID(id), InfoHash: fmt.Sprintf("%040d", id), Collections: []int64{}, Price: 9_007_199_254_740_993})
+	}
+	if f.terms.HostingRate != 0 {
+		return f.terms, out, nil
 	}
 	return web.MarketEconomy{Replicas: 5, HostingRate: 7}, out, nil
 }
 
 func (f *fakeSeeding) Earnings(_ context.Context, n store.Node, days int) (web.Earnings, error) {
 	f.days = days
+	if f.earned.Today != 0 {
+		return f.earned, nil
+	}
 	return web.Earnings{Today: 3, Lines: []web.EarningsLine{{ID: "hosting/1/2/3", Amount: -4}}}, nil
 }
 

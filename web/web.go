@@ -7,6 +7,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -23,6 +24,7 @@ import (
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
 	"github.com/swarmstake/swarmstake/tokens/settle"
+	"github.com/swarmstake/swarmstake/web/live"
 )
 
 // Config says how the site behaves. BaseURL is its public address without a trailing slash; it is
@@ -41,6 +43,7 @@ type Config struct {
 	Now            func() time.Time               // nil: time.Now
 	Random         func([]byte)                   // nil: crypto/rand
 	Log            *slog.Logger                   // nil: discarded
+	Ending         context.Context                // ends open event streams, for the server to end; nil: none does
 }
 
 // Rules are the economy's parameters in force, as far as pages show them or compute with them.
@@ -87,8 +90,13 @@ type site struct {
 	earnings  *limiter // of a node
 	transfers *limiter // likewise: reports of them
 	covered   coverageMemo
+	picked    picksMemo // of the market, for hosts
+	onTorrent torrentState
+	hub       *live.Hub
+	earned    earnedMemo
 	record    chan struct{} // held while an epoch's record of audits is made
 	sums      chan struct{} // held while it is added up what a node earned
+	auth      *authState    // of factors and proofs
 }
 
 // Limits of SECURITY 26.
@@ -116,7 +124,8 @@ func New(cfg Config, deps Deps) (http.Handler, error) {
 		codes: newLimiter(codeEvery, codeBurst), moves: newLimiter(moveEvery, moveBurst), record: make(chan struct{}, 1), reports: newLimiter(reportEvery, reportBurst),
 		accesses: newLimiter(accessEvery, accessBurst), ports: newLimiter(portEvery, portBurst), portsAt: newLimiter(portEvery/portNodes, portBurst*portNodes),
 		looks: newLimiter(lookEvery, lookBurst), earnings: newLimiter(earningsEvery, earningsBurst), transfers: newLimiter(transferEvery, transferBurst),
-		sums: make(chan struct{}, earningsAtOnce)}
+		onTorrent: newTorrentState(),
+		sums:      make(chan struct{}, earningsAtOnce)}
 	if s.pages, err = s.parsePages(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -124,6 +133,8 @@ func New(cfg Config, deps Deps) (http.Handler, error) {
 		return nil, fmt.Errorf("web: %w", err)
 	}
 	s.passwords = newPasswords(s.Random)
+	s.auth = s.newAuth()
+	s.hub = s.newHub()
 	return s.routes(), nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tokens/settle"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
 	"github.com/swarmstake/swarmstake/web"
 )
 
@@ -34,6 +36,7 @@ type world struct {
 	url     string
 	clock   atomic.Int64 // ns after the real time
 	roster  fakeRoster
+	live    fakeLive
 	hosting fakeHosting
 	serving fakeServing
 	seeding fakeSeeding
@@ -51,9 +54,27 @@ func (f *fakeRoster) BudgetChanged(context.Context, bt.MemberID, bt.TorrentID) e
 	return nil
 }
 
-type fakeLive struct{}
+// fakeLive is a swarm of 3 seeders and 2 leechers; tests put peers and downloads into it.
+type fakeLive struct {
+	mu        sync.Mutex
+	peers     map[bt.TorrentID][]swarm.Peer
+	downloads map[swarm.DownloadKey]swarm.DownloadRow
+}
 
-func (fakeLive) Swarm(bt.TorrentID) (int, int, int) { return 3, 7, 2 }
+func (f *fakeLive) Swarm(bt.TorrentID) (int, int, int) { return 3, 7, 2 }
+
+func (f *fakeLive) Peers(t bt.TorrentID, n int) []swarm.Peer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.peers[t][:min(n, len(f.peers[t]))]
+}
+
+func (f *fakeLive) Download(m bt.MemberID, t bt.TorrentID) (swarm.DownloadRow, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d, ok := f.downloads[swarm.DownloadKey{Member: m, Torrent: t}]
+	return d, ok
+}
 
 type fakeKeys struct{}
 
@@ -97,7 +118,7 @@ func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world 
 		t.Fatal(err)
 	}
 	w.store = s
-	h, err := web.New(cfg, web.Deps{Store: s, Live: fakeLive{}, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting, Serving: &w.serving, Seeding: &w.seeding, Records: fakeRecords{}})
+	h, err := web.New(cfg, web.Deps{Store: s, Live: &w.live, Roster: &w.roster, Keys: fakeKeys{}, Hosting: &w.hosting, Serving: &w.serving, Seeding: &w.seeding, Records: fakeRecords{}})
 	if err != nil {
 		t.Fatal(err)
 	}
