@@ -17,11 +17,13 @@ const (
 	MemberUnban  = "unban"
 	MemberClear  = "clear"  // of the suspicion of unexplained bytes
 	MemberVerify = "verify" // gives the free allowance
+
+	MemberResetFactors = "reset-factors" // takes the authenticator and all passkeys away, and ends all sessions
 )
 
 // ChangeMember asks for a change of a member.
 type ChangeMember struct {
-	Do     string // MemberBan, MemberUnban, MemberClear or MemberVerify
+	Do     string // MemberBan, MemberUnban, MemberClear, MemberVerify or MemberResetFactors
 	Name   string
 	Reason string // with MemberBan: shown to the member
 }
@@ -73,8 +75,10 @@ func changeMember(ctx context.Context, st *store.Store, req ChangeMember, change
 		}
 	case MemberVerify:
 		err = st.VerifyMember(ctx, m.ID, 0)
+	case MemberResetFactors:
+		err = st.ResetFactors(ctx, m.ID, 0)
 	default:
-		err = fmt.Errorf("members: no command %q: ban, unban, clear or verify", req.Do)
+		err = fmt.Errorf("members: no command %q: ban, unban, clear, verify or reset-factors", req.Do)
 	}
 	if err != nil {
 		return ChangedMember{}, err

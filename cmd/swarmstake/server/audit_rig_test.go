@@ -80,7 +80,7 @@ func (r *rig) share(uploader bt.MemberID, pieces int, version catalog.Version) *
 		Files: 1, Metainfo: raw, Uploader: uploader}); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := r.store.ApproveTorrent(r.t.Context(), s.id); err != nil {
+	if err := r.store.ApproveTorrent(r.t.Context(), s.id, 0); err != nil {
 		r.t.Fatal(err)
 	}
 	if err := r.roster.TorrentAdded(r.t.Context(), s.id); err != nil {

@@ -58,6 +58,20 @@ func (b bank) Lock(ctx context.Context, o store.Once, amount tokens.Amount, week
 	return spend(ctx, b.meter, o.Member, amount, "locking", func() (store.Locked, error) { return b.Store.Lock(ctx, o, amount, weeks) })
 }
 
+func (b bank) AddRequest(ctx context.Context, o store.Once, n store.NewRequest) (store.Requested, error) {
+	return spend(ctx, b.meter, o.Member, n.Bounty, "a request", func() (store.Requested, error) { return b.Store.AddRequest(ctx, o, n) })
+}
+
+func (b bank) AddBounty(ctx context.Context, o store.Once, request int64, amount tokens.Amount) (store.Moved, error) {
+	return spend(ctx, b.meter, o.Member, amount, "adding to a bounty", func() (store.Moved, error) { return b.Store.AddBounty(ctx, o, request, amount) })
+}
+
+// WithdrawTorrent knows of downloads of a moment ago: while there are any, only operators may.
+func (b bank) WithdrawTorrent(ctx context.Context, by bt.MemberID, t bt.TorrentID, reason string) error {
+	_, err := flushed(ctx, b.meter, "withdrawing a torrent", func() (struct{}, error) { return struct{}{}, b.Store.WithdrawTorrent(ctx, by, t, reason) })
+	return err
+}
+
 func (b bank) Sponsor(ctx context.Context, o store.Once, t bt.TorrentID, amount tokens.Amount, d time.Duration) (store.Sponsored, error) {
 	return spend(ctx, b.meter, o.Member, amount, "sponsoring", func() (store.Sponsored, error) { return b.Store.Sponsor(ctx, o, t, amount, d) })
 }

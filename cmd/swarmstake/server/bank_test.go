@@ -24,6 +24,18 @@ func TestReservationsOfAMomentAgoCannotLeave(t *testing.T) {
 			_, err := b.Lock(ctx, o, have, 4)
 			return err
 		},
+		"request": func(ctx context.Context, b bank, o store.Once) error {
+			_, err := b.AddRequest(ctx, o, store.NewRequest{Title: "t", Category: "other", Bounty: have})
+			return err
+		},
+		"bounty": func(ctx context.Context, b bank, o store.Once) error {
+			asked, err := b.AddRequest(ctx, store.Once{Member: o.Member, Key: "asked"}, store.NewRequest{Title: "t", Category: "other"})
+			if err != nil {
+				return err
+			}
+			_, err = b.AddBounty(ctx, o, asked.Request, have)
+			return err
+		},
 		"sponsor": func(ctx context.Context, b bank, o store.Once) error {
 			_, err := b.Sponsor(ctx, o, bt.TorrentID(1), have, 48*time.Hour)
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/tracker/swarm"
 	"github.com/swarmstake/swarmstake/web"
 )
 
@@ -162,4 +163,12 @@ func (s *Server) claimStatus(c store.ClaimRow) web.ClaimStatus {
 func (s *Server) Swarm(t bt.TorrentID) (complete, downloaded, incomplete int) {
 	e := s.swarms.Scrape(t)
 	return e.Complete, e.Downloaded, e.Incomplete
+}
+
+// Peers are those in a torrent's swarm now, for pages.
+func (s *Server) Peers(t bt.TorrentID, n int) []swarm.Peer { return s.swarms.Peers(s.now(), t, n) }
+
+// Download is what the meter knows of a download, for pages.
+func (s *Server) Download(m bt.MemberID, t bt.TorrentID) (swarm.DownloadRow, bool) {
+	return s.swarms.Download(swarm.DownloadKey{Member: m, Torrent: t})
 }

@@ -464,7 +464,7 @@ func (s *Server) sweep(ctx context.Context, now time.Time) error {
 		return err
 	}
 	return errors.Join(s.store.CloseSlashes(ctx), s.store.Mature(ctx), s.store.UnlockDue(ctx), s.store.GrantAllowances(ctx),
-		s.store.SweepAudits(ctx, s.conf.Probe.AuditKeep), s.store.SweepExchanges(ctx), s.store.Sweep(ctx))
+		s.store.SweepAudits(ctx, s.conf.Probe.AuditKeep), s.store.SweepExchanges(ctx), s.store.SettleRequests(ctx), s.store.SweepNotifications(ctx), s.store.Sweep(ctx))
 }
 
 func (s *Server) epoch() store.Epoch { return *s.current.Load() }
@@ -503,5 +503,6 @@ func (s *Server) website(proxies []netip.Prefix) (http.Handler, error) {
 		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, ReportInterval: s.conf.Server.ReportInterval,
 		Rules: s.webRules, Parameters: parameterInfo(), PublicKeys: s.badges.public,
 		ClientAddr: func(r *http.Request) netip.Addr { addr, _ := tracker.ClientAddr(r, proxies); return addr }, Log: s.log,
+		Ending: s.auditor.nodes.ending,
 	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s, Serving: s, Seeding: s, Records: s})
 }

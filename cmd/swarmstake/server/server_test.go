@@ -124,13 +124,19 @@ func (r *rig) announce(m bt.MemberID, h bt.InfoHash, up, down, left int64, event
 // ask sends what a client sends and returns the bencoded answer.
 func (r *rig) ask(m bt.MemberID, h bt.InfoHash, up, down, left int64, event string) string {
 	r.t.Helper()
+	return r.askAt(r.roster.AnnounceURL(m, h), m, h, up, down, left, event)
+}
+
+// askAt is ask with a key of the past.
+func (r *rig) askAt(announceURL string, m bt.MemberID, h bt.InfoHash, up, down, left int64, event string) string {
+	r.t.Helper()
 	q := url.Values{"info_hash": {string(h[:])}, "peer_id": {fmt.Sprintf("-TR3000-%012d", m)}, "port": {fmt.Sprint(20000 + m)}, "compact": {"1"},
 		"uploaded": {fmt.Sprint(up)}, "downloaded": {fmt.Sprint(down)}, "left": {fmt.Sprint(left)}}
 	if event != "" {
 		q.Set("event", event)
 	}
 	query := strings.ReplaceAll(q.Encode(), "+", "%20") // of the info-hash: clients send no plus for a blank
-	res, err := http.Get(r.roster.AnnounceURL(m, h) + "?" + query)
+	res, err := http.Get(announceURL + "?" + query)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func (s *Server) settle(ctx context.Context, in *Rules, e store.Epoch) error {
 	s.swarms.ReleaseStopped(time.UnixMilli(e.EndMs))
 	s.log.Info("epoch settled", "epoch", e.Number, "pot", done.Pot.String(), "upload", done.Upload.String(), "hosting", done.Hosting.String())
 	s.notify(Event{Settled: &SettledEvent{Epoch: e.Number, Pot: done.Pot, Upload: done.Upload, Hosting: done.Hosting}})
-	return errors.Join(err, s.retarget(ctx))
+	return errors.Join(err, s.retarget(ctx), s.store.KeepRankings(ctx))
 }
 
 // corroborate bills what downloads took beyond what their clients admitted, as far as a look at
