@@ -16,7 +16,9 @@ func memberChangeCmds() []*cobra.Command {
 		"Clears the suspicion that a member took bytes that their clients did not report. What happened\nbefore counts no more; the charges that were made stand.")
 	verify := memberChangeCmd(server.MemberVerify, "Give a member the free allowance",
 		"Says that somebody is behind the account whom you know: it gets the free allowance, which those who\nare above the gate or were invited have anyway.")
-	return []*cobra.Command{ban, unban, clear, verify}
+	reset := memberChangeCmd(server.MemberResetFactors, "Take away the authenticator and passkeys of a member who lost them",
+		"Removes a member's authenticator with its recovery codes and all their passkeys, and ends all their\nsessions, so that the password alone signs them in again. Be sure that it is they who ask: this is\nwhat a thief of the password would ask for. The password and API tokens stay. It is logged, and\nthe member is told.")
+	return []*cobra.Command{ban, unban, clear, verify, reset}
 }
 
 func memberChangeCmd(do, short, long string) *cobra.Command {

@@ -29,7 +29,7 @@ const patience = 90 * time.Second
 // a busy machine: what is slow is not absent, and a fault is confirmed late.
 func faultConfig(t *testing.T, host int, change ...string) string {
 	t.Helper()
-	config := fmt.Sprintf(auditConfig, hostAddr(host)) + "\n[surge]\nstep = \"1h\"\n\n[economy]\nfree_once = 0\nfree_monthly = 0\nfree_daily = 0\n"
+	config := fmt.Sprintf(auditConfig, hostAddr(host)) + "\n[surge]\nstep = \"1h\"\n" + nothingFree
 	config = strings.Replace(config, "[availability]\n", "[availability]\nconfirm_looks = 40\n", 1)
 	for _, line := range append([]string{`claim_lapse = "60s"`, `recheck_delay = "2s"`}, change...) {
 		key, _, _ := strings.Cut(line, " =")

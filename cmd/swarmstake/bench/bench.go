@@ -22,7 +22,7 @@ The first fills a folder, the second serves it on core 0, the third drives it fr
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPopulate(), newAnnounce(), newAudits())
+	cmd.AddCommand(newPopulate(), newAnnounce(), newAudits(), newSite())
 	return cmd
 }
 

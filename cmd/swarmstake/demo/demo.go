@@ -29,6 +29,7 @@ type options struct {
 	data   string
 	json   string
 	listen string
+	shots  string
 }
 
 // New returns the demo command.
@@ -42,13 +43,15 @@ BitTorrent clients act: tokens are bought and staked, a torrent is uploaded, see
 its price rises and falls, a host that lost its data is caught and slashed, epochs are settled, and
 the ledger is verified. Afterwards the website stays up until Ctrl-C.
 
-aria2 and transmission-daemon take part if they are installed.`,
+aria2 and transmission-daemon take part if they are installed. With --screenshots, and chromium, twelve
+pages are photographed after the story: in light, in dark and on a phone.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), o, cmd.OutOrStdout()) },
 	}
 	cmd.Flags().BoolVar(&o.exit, "exit", false, "end after the summary; status 0 only if every check held")
 	cmd.Flags().StringVar(&o.data, "data", "", "keep everything in this folder (it must be empty or new)")
 	cmd.Flags().StringVar(&o.json, "json", "", "write the summary to this file")
+	cmd.Flags().StringVar(&o.shots, "screenshots", "", "write screenshots of the site into this folder, after the story")
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "address of the server")
 	return cmd
 }
@@ -59,6 +62,11 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer cleanup()
+	if o.shots != "" {
+		if err := os.MkdirAll(o.shots, 0o755); err != nil {
+			return fmt.Errorf("make the folder for screenshots: %w", err)
+		}
+	}
 	log, closeLog, err := logFile(filepath.Join(dir, "server.log"))
 	if err != nil {
 		return err
@@ -90,6 +98,11 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		}
 	}
 	sum.print(out)
+	if o.shots != "" {
+		if err := s.photograph(ctx, o.shots, s.shots()); err != nil {
+			return explain(ctx, err, filepath.Join(dir, "server.log"))
+		}
+	}
 	if failed := sum.failures(); len(failed) > 0 {
 		return fmt.Errorf("the demo's own checks failed: %w", errors.Join(failed...))
 	}
