@@ -18,7 +18,7 @@ import (
 )
 
 // chromium starts a browser.
-func chromium(t *testing.T) context.Context { return webtest.Chromium(t, time.Minute) }
+func chromium(t *testing.T) context.Context { return webtest.Chromium(t, 3*time.Minute) }
 
 // shoot photographs the page in light, dark and at phone width, if somebody wants to look.
 func shoot(name string) webtest.Action {

@@ -27,7 +27,7 @@ func TestEverythingWithoutJavaScript(t *testing.T) {
 	w := newWorld(t)
 	bob := w.member("bob", 10*tokens.Unit, 60*tokens.Unit)
 	hash := w.want(bob.upload(torrentFile("debian.iso")), 201).json(t)["infohash"].(string)
-	ctx := webtest.Chromium(t, 2*time.Minute)
+	ctx := webtest.Chromium(t, 5*time.Minute)
 	on := func(sel, path string) webtest.Action { // presses it, and waits until the browser is there
 		return chromedp.Steps(webtest.Press(sel), webtest.Holds("location.pathname === '"+path+"' && document.readyState === 'complete'"))
 	}

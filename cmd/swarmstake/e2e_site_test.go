@@ -28,7 +28,7 @@ func TestNewMemberInABrowser(t *testing.T) {
 	s.change(t, "UPDATE torrents SET approved_ms = 1")
 	seed := runPeer(t, seeder.PeerConfig{TorrentFile: owner.torrent(t, infohash), DataDir: c.dir, StateDir: t.TempDir(), ListenAddr: hostAddr(121) + ":0"})
 
-	ctx := webtest.Chromium(t, 4*time.Minute)
+	ctx := webtest.Chromium(t, 5*time.Minute)
 	do := func(steps ...webtest.Action) {
 		t.Helper()
 		if err := chromedp.Do(ctx, chromedp.Steps(steps...)); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // chromium starts a browser.
-func chromium(t *testing.T) context.Context { return webtest.Chromium(t, 2*time.Minute) }
+func chromium(t *testing.T) context.Context { return webtest.Chromium(t, 5*time.Minute) }
 
 const loaded = "document.readyState === 'complete' && document.querySelector('main h1') !== null"
 
