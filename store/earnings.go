@@ -42,15 +42,10 @@ func (s *Store) EarningsDays(ctx context.Context, n Node, since time.Time, after
 	first := since.UnixMilli() / dayMs
 	days = daysFrom(first, s.opt.Now().UnixMilli()/dayMs)
 	err = s.read(ctx, func(r *reader) error {
-		if err := r.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM transfers").Scan(&last); err != nil {
+		var seq int64
+		var err error
+		if seq, last, err = r.rowsSince(first*dayMs, after); err != nil {
 			return err
-		}
-		seq := after + 1
-		if after == 0 {
-			var err error
-			if seq, err = r.firstSince(first * dayMs); err != nil {
-				return err
-			}
 		}
 		for _, f := range earningsFlows(n) {
 			sums, err := f.sums(r, first*dayMs, seq)
@@ -134,6 +129,18 @@ func (f flow) sums(r *reader, fromMs, seq int64) ([]daySum, error) {
 // clockSlack is by how much a clock may have been put back: rows of the ledger are in order of their
 // numbers, and only nearly in order of their times.
 const clockSlack = time.Hour
+
+// rowsSince are the rows of the ledger to add up: those after a row or, for 0, since a time; last is its last row.
+func (r *reader) rowsSince(ms, after int64) (first, last int64, err error) {
+	if err = r.QueryRowContext(r.ctx, "SELECT coalesce(max(seq), 0) FROM transfers").Scan(&last); err != nil {
+		return 0, 0, err
+	}
+	if after > 0 {
+		return after + 1, last, nil
+	}
+	first, err = r.firstSince(ms)
+	return first, last, err
+}
 
 // firstSince finds a row of the ledger before which nothing happened since the time. It looks at some
 // twenty rows.

@@ -309,8 +309,8 @@ func TestSessionsAreBounded(t *testing.T) {
 func TestPasswordEndsSessions(t *testing.T) {
 	d := newDoors(t)
 	ctx := t.Context()
-	d.must(d.AddSession(ctx, "a", d.alice, time.Hour))
-	d.must(d.AddSession(ctx, "b", d.bob, time.Hour))
+	d.must(d.StartSession(ctx, NewSession{Member: d.alice, Secret: "a", TTL: time.Hour}))
+	d.must(d.StartSession(ctx, NewSession{Member: d.bob, Secret: "b", TTL: time.Hour}))
 	d.must(d.SetPassword(ctx, d.alice, "new"))
 	_, err := d.Session(ctx, "a")
 	d.want(err, ErrNotFound)
@@ -412,7 +412,7 @@ func TestResetFactors(t *testing.T) {
 	for i, m := range []bt.MemberID{d.alice, d.bob} {
 		d.confirmed(m)
 		d.passkey(m, byte(i+1), 0)
-		d.must(d.AddSession(ctx, fmt.Sprint("s", m), m, time.Hour))
+		d.must(d.StartSession(ctx, NewSession{Member: m, Secret: fmt.Sprint("s", m), TTL: time.Hour}))
 		d.must(d.AddAPIToken(ctx, APIToken{Member: m, Label: "l", Secret: fmt.Sprint("t", m), TTL: time.Hour}))
 	}
 	d.must(d.ResetFactors(ctx, d.alice, 0))

@@ -105,12 +105,6 @@ func (s *Store) Token(ctx context.Context, secret string) (m Member, x TokenInfo
 	return m, x, err
 }
 
-// APITokenMember returns whom an API token stands for.
-func (s *Store) APITokenMember(ctx context.Context, secret string) (Member, error) {
-	m, _, err := s.Token(ctx, secret)
-	return m, err
-}
-
 // APITokens returns a member's tokens that last, the newest first.
 func (s *Store) APITokens(ctx context.Context, m bt.MemberID) ([]TokenInfo, error) {
 	return scan(ctx, s.r, func(r *sql.Rows) (x TokenInfo, err error) {

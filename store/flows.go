@@ -18,15 +18,10 @@ func (s *Store) MemberDays(ctx context.Context, m bt.MemberID, since time.Time, 
 	first := since.UnixMilli() / dayMs
 	days = daysFrom(first, s.opt.Now().UnixMilli()/dayMs)
 	err = s.read(ctx, func(r *reader) error {
-		if err := r.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM transfers").Scan(&last); err != nil {
+		var seq int64
+		var err error
+		if seq, last, err = r.rowsSince(first*dayMs, after); err != nil {
 			return err
-		}
-		seq := after + 1
-		if after == 0 {
-			var err error
-			if seq, err = r.firstSince(first * dayMs); err != nil {
-				return err
-			}
 		}
 		nodes, err := collect[bt.NodeID](ctx, r.Tx, "SELECT id FROM nodes WHERE member = ?", m)
 		if err != nil {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -36,7 +35,7 @@ func TestAddMember(t *testing.T) {
 	if last.Member != g.Member.ID || last.Available != 7 || !last.GateOK {
 		t.Errorf("the tracker was told %+v", last)
 	}
-	if m, err := s.APITokenMember(t.Context(), "secret"); err != nil || m.Name != "alice" {
+	if m, _, err := s.Token(t.Context(), "secret"); err != nil || m.Name != "alice" {
 		t.Errorf("token stands for %+v, %v", m, err)
 	}
 	if _, err := s.AddMember(t.Context(), Grant{NewMember: NewMember{Name: "Alice"}, Tokens: 7}); !errors.Is(err, ErrExists) {
@@ -69,7 +68,7 @@ func TestSecretsExpireAndAreSwept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(s.AddSession(ctx, "session", m.ID, time.Hour))
+	must(s.StartSession(ctx, NewSession{Member: m.ID, Secret: "session", TTL: time.Hour}))
 	must(s.AddAPIToken(ctx, APIToken{Member: m.ID, Label: "l", Secret: "token", TTL: time.Hour}))
 	must(s.AddSetupLink(ctx, "link", time.Hour))
 	_, err = s.AddPairingCode(ctx, "code", m.ID, time.Hour)
@@ -79,14 +78,15 @@ func TestSecretsExpireAndAreSwept(t *testing.T) {
 		t.Errorf("a jti twice: %v", err)
 	}
 	must(s.UseJWT(ctx, 2, "jti", time.UnixMilli(1e12).Add(time.Hour)))
-	if got, err := s.SessionMember(ctx, "session"); err != nil || got.ID != m.ID {
+	if got, err := s.Session(ctx, "session"); err != nil || got.Member.ID != m.ID {
 		t.Errorf("session: %v", err)
 	}
 	pass(time.Hour)
-	for name, f := range map[string]func(context.Context, string) (Member, error){"session": s.SessionMember, "token": s.APITokenMember} {
-		if _, err := f(ctx, name); !errors.Is(err, ErrNotFound) {
-			t.Errorf("old %s: %v", name, err)
-		}
+	if _, err := s.Session(ctx, "session"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("old session: %v", err)
+	}
+	if _, _, err := s.Token(ctx, "token"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("old token: %v", err)
 	}
 	if err := s.SetupLink(ctx, "link"); !errors.Is(err, ErrExpired) {
 		t.Errorf("old link: %v", err)

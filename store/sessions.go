@@ -77,11 +77,6 @@ func (s *Store) StartSession(ctx context.Context, n NewSession) error {
 	})
 }
 
-// AddSession is StartSession of a client that says nothing about itself.
-func (s *Store) AddSession(ctx context.Context, secret string, m bt.MemberID, ttl time.Duration) error {
-	return s.StartSession(ctx, NewSession{Member: m, Secret: secret, TTL: ttl})
-}
-
 // meetClient remembers from where a member signs in, and tells them if that is new.
 func (t *tx) meetClient(n NewSession, session string) error {
 	var known, same int
@@ -127,12 +122,6 @@ func readWebSession(r scanner) (x Session, err error) {
 func (s *Store) Session(ctx context.Context, secret string) (Session, error) {
 	return readWebSession(s.r.QueryRowContext(ctx, "SELECT "+memberColumns+", "+webSessionColumns+` FROM web_sessions w JOIN members m ON m.id = w.member
 		WHERE w.token_hash = ? AND w.expires_ms > ?`, hashSecret(secret), s.opt.Now().UnixMilli()))
-}
-
-// SessionMember returns whom a session's secret stands for.
-func (s *Store) SessionMember(ctx context.Context, secret string) (Member, error) {
-	x, err := s.Session(ctx, secret)
-	return x.Member, err
 }
 
 // Sessions returns those of a member that last, the one last used first.

@@ -8,14 +8,11 @@ import (
 
 // Peer is a session of a swarm as people see it: without its address.
 type Peer struct {
-	Member     bt.MemberID
-	ID         bt.PeerID
-	Left       bt.Bytes
-	Uploaded   bt.Bytes  // its client's counter, of this run of the client
-	Downloaded bt.Bytes  // likewise
-	Since      time.Time // of seeding; zero: leeching
-	Seen       time.Time
-	IPv4, IPv6 bool
+	Member bt.MemberID
+	ID     bt.PeerID
+	Left   bt.Bytes
+	Since  time.Time // of seeding; zero: leeching
+	Seen   time.Time
 }
 
 // Peers returns up to n sessions of a torrent that are in its swarm now, seeders first, in no further order.
@@ -42,8 +39,7 @@ func (s *Swarms) Peers(now time.Time, t bt.TorrentID, n int) []Peer {
 }
 
 func (p *peer) shown() Peer {
-	x := Peer{Member: p.member, ID: p.id, Left: p.leftBytes(), Uploaded: bt.Bytes(p.up & counterMask), Downloaded: bt.Bytes(p.down & counterMask),
-		Seen: time.UnixMilli(p.seenMs()), IPv4: p.port4() != 0, IPv6: p.is(stateHas6)}
+	x := Peer{Member: p.member, ID: p.id, Left: p.leftBytes(), Seen: time.UnixMilli(p.seenMs())}
 	if p.isSeeding() {
 		x.Since = time.UnixMilli(p.seedingMs())
 	}

@@ -25,7 +25,7 @@ func TestFactorsAreResetOverTheSocket(t *testing.T) {
 		func() error { return err },
 		func() error { return st.OfferTOTP(ctx, m.ID, secret) },
 		func() error { return st.ConfirmTOTP(ctx, store.TOTP{Member: m.ID, Secret: secret}, 1, nil) },
-		func() error { return st.AddSession(ctx, "s", m.ID, time.Hour) },
+		func() error { return st.StartSession(ctx, store.NewSession{Member: m.ID, Secret: "s", TTL: time.Hour}) },
 	} {
 		if err := step(); err != nil {
 			t.Fatal(err)
