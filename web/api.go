@@ -67,7 +67,7 @@ func utcOrNil(ms int64) *time.Time {
 
 func (s *site) health(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.Store.Sale(r.Context()); err != nil {
-		s.Log.Error("health check failed", "error", err)
+		s.complain(r, "health check failed", "error", err)
 		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
 		return
 	}

@@ -264,7 +264,7 @@ const commitmentsShown = 8
 func (s *site) commitments(r *http.Request) []*commitmentView {
 	list, err := s.Store.Commitments(r.Context(), commitmentsShown)
 	if err != nil {
-		s.Log.Error("cannot read the commitments to seeds", "error", err)
+		s.complain(r, "cannot read the commitments to seeds", "error", err)
 	}
 	out := []*commitmentView{}
 	for _, c := range list {

@@ -50,7 +50,7 @@ func (s *site) identify(next http.Handler) http.Handler {
 		case err == nil:
 			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
 		case !errors.Is(err, store.ErrNotFound):
-			s.Log.Error("cannot look up who is asking", "error", err)
+			s.complain(r, "cannot look up who is asking", "error", err)
 			http.Error(w, errInternal.Detail, http.StatusInternalServerError)
 			return
 		}

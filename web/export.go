@@ -68,7 +68,7 @@ func (s *site) export(w http.ResponseWriter, r *http.Request) error {
 		err = out.Flush()
 	}
 	if err != nil {
-		s.Log.Error("an export was cut off", "member", m.ID, "error", err)
+		s.complain(r, "an export was cut off", "member", m.ID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil

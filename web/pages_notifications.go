@@ -24,7 +24,7 @@ func (s *site) notificationPages(r chi.Router) {
 func (s *site) unread(r *http.Request, m *store.Member) int {
 	n, err := s.Store.Unread(r.Context(), m.ID)
 	if err != nil {
-		s.Log.Error("cannot count notifications for the page's head", "error", err)
+		s.complain(r, "cannot count notifications for the page's head", "error", err)
 	}
 	return n
 }

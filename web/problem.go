@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -84,7 +85,7 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 	case errors.Is(err, store.ErrClosed):
 		return fail(http.StatusServiceUnavailable, "closing", "The server is restarting; try again in a minute.")
 	case errors.Is(err, store.ErrStorage):
-		s.Log.Error("the storage failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.complain(r, "the storage failed", "error", err)
 		return errStorage
 	}
 	if p := saleProblem(err); p != nil {
@@ -105,8 +106,18 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 	if p := badgeProblem(err); p != nil {
 		return p
 	}
-	s.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	s.complain(r, "request failed", "error", err)
 	return errInternal
+}
+
+// complain logs what should not have happened. Whatever a request does ends when its client goes away: that is
+// no error, and nobody reads the answer.
+func (s *site) complain(r *http.Request, what string, args ...any) {
+	level := slog.LevelError
+	if r.Context().Err() != nil {
+		level, what = slog.LevelDebug, "the client went away: "+what
+	}
+	s.Log.Log(r.Context(), level, what, append([]any{"method", r.Method, "path", r.URL.Path}, args...)...)
 }
 
 // shortfall says what is missing, in the format of all money.

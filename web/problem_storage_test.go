@@ -1,9 +1,12 @@
 package web
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/swarmstake/swarmstake/store"
@@ -17,5 +20,22 @@ func TestStorageProblem(t *testing.T) {
 		if p := s.asProblem(r, err); p.Status != 503 || p.Code != "storage" {
 			t.Errorf("%v: %+v", err, p)
 		}
+	}
+}
+
+// A client that goes away ends what it asked for: no error of ours, and none that an operator should read.
+func TestClientWentAway(t *testing.T) {
+	var log bytes.Buffer
+	s := &site{Config: Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))}}
+	r := httptest.NewRequest("POST", "/api/v1/node/report", nil)
+	here := s.asProblem(r, context.Canceled)
+	if here.Status != 500 || !strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("a client is there: %+v, log %q", here, log.String())
+	}
+	log.Reset()
+	gone, cancel := context.WithCancel(r.Context())
+	cancel()
+	if s.asProblem(r.WithContext(gone), context.Canceled); log.Len() > 0 {
+		t.Errorf("a client went away: %s", log.String())
 	}
 }

@@ -95,7 +95,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, v *view) {
 	if l.Member != nil {
 		wallet, err := s.Store.Wallet(r.Context(), l.Member.ID)
 		if err != nil {
-			s.Log.Error("cannot read a wallet for the page's head", "error", err)
+			s.complain(r, "cannot read a wallet for the page's head", "error", err)
 		} else {
 			l.Wallet = &wallet
 		}

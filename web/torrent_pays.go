@@ -34,7 +34,7 @@ type hostPay struct {
 func (s *site) hostPay(r *http.Request, t store.Torrent) *hostPay {
 	economy, list, err := s.Seeding.Market(r.Context())
 	if err != nil {
-		s.Log.Error("cannot read the market for a torrent's page", "infohash", t.InfoHash.String(), "error", err)
+		s.complain(r, "cannot read the market for a torrent's page", "infohash", t.InfoHash.String(), "error", err)
 		return nil
 	}
 	i, ok := slices.BinarySearchFunc(list, t.ID, func(m MarketTorrent, id bt.TorrentID) int { return cmp.Compare(m.ID, id) })
