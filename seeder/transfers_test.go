@@ -70,7 +70,7 @@ func TestTransfersAreReportedAtTheEnd(t *testing.T) {
 	await(t, "a download", func() bool { return peer.Stats().Complete })
 	stop()
 	if got := s.sums(); got["127.0.0.4"] < loopSize || len(got) != 1 {
-		t.Errorf("reported %v, want %d for one peer", got, loopSize)
+		t.Fatalf("reported %v, want %d for one peer", got, loopSize)
 	}
 	r := s.transfers[0]
 	if row := r.Transfers[0]; row.InfoHash != d.eng.Torrents()[0].File.InfoHash.String() || row.PeerID != hexID(peer.Stats().PeerID) {

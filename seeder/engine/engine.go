@@ -67,6 +67,7 @@ type Engine struct {
 	addr       netip.AddrPort
 	log        *slog.Logger
 	wires      *wires
+	closings   *closings
 	upload     *rate.Limiter
 	meter      meter
 	done       chan struct{} // closed by Close
@@ -93,7 +94,7 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, completion: completion, listener: tcp, log: cfg.Logger,
 		addr: tcp.Addr().(*net.TCPAddr).AddrPort(), torrents: map[bt.InfoHash]*Torrent{},
-		wires: newWires(cfg.DownloadRate), upload: uploadLimiter(cfg.UploadRate), done: make(chan struct{})}
+		wires: newWires(cfg.DownloadRate), closings: newClosings(), upload: uploadLimiter(cfg.UploadRate), done: make(chan struct{})}
 	if e.client, err = torrent.NewClient(e.clientConfig()); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the torrent client: %w", err), completion.Close(), tcp.Close())
 	}

@@ -49,9 +49,49 @@ func (b PeerBytes) plus(o PeerBytes) PeerBytes {
 	return PeerBytes{Sent: b.Sent + o.Sent, Received: b.Received + o.Received}
 }
 
+// closings counts connections that are closed and not summed yet.
+type closings struct {
+	mu    sync.Mutex
+	ended sync.Cond // one of them was summed
+	open  int
+	ever  uint64
+}
+
+func newClosings() *closings {
+	c := &closings{}
+	c.ended.L = &c.mu
+	return c
+}
+
+func (c *closings) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
+	c.ever++
+}
+
+func (c *closings) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open--
+	c.ended.Broadcast()
+}
+
+// settled waits until all are summed, and returns how many there ever were.
+func (c *closings) settled() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.open > 0 {
+		c.ended.Wait()
+	}
+	return c.ever
+}
+
 // peerClosed runs under the client's lock, where Stats would deadlock.
 func (e *Engine) peerClosed(c *torrent.PeerConn) {
+	e.closings.begin()
 	go func() {
+		defer e.closings.end()
 		defer e.wires.forget(c)
 		tt := c.Torrent()
 		if tt == nil {
@@ -77,9 +117,23 @@ func (e *Engine) connBytes(c *torrent.PeerConn) (PeerKey, PeerBytes) {
 		PeerBytes{Sent: bt.Bytes(e.wires.sent(c, s.BytesWrittenData.Int64())), Received: bt.Bytes(s.BytesReadData.Int64())}
 }
 
-// PeerBytes lists what was exchanged with each peer, closed connections included. A connection that
-// is closing at this moment may be missing until the next call.
-func (t *Torrent) PeerBytes() map[PeerKey]PeerBytes {
+// maxLooks is how often PeerBytes looks again because a connection was closed meanwhile.
+const maxLooks = 8
+
+// PeerBytes lists what was exchanged with each peer, closed connections included. Where connections are closed
+// faster than it looks, one that is closing may be missing until the next call.
+func (t *Torrent) PeerBytes() (out map[PeerKey]PeerBytes) {
+	for range maxLooks {
+		before := t.engine.closings.settled()
+		out = t.exchanged()
+		if t.engine.closings.settled() == before {
+			break
+		}
+	}
+	return out
+}
+
+func (t *Torrent) exchanged() map[PeerKey]PeerBytes {
 	t.gone.end.RLock()
 	defer t.gone.end.RUnlock()
 	t.gone.mu.Lock()
