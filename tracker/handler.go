@@ -57,6 +57,7 @@ type Handler struct {
 	noStake atomic.Pointer[bt.ClientError]
 	extra   atomic.Pointer[ExtraPeers] // nil: none
 	scratch sync.Pool                  // of *scratch
+	counts  [stripes]stripe
 }
 
 // scratch is what one announce works with.
@@ -64,6 +65,11 @@ type scratch struct {
 	in     swarm.Input
 	res    swarm.Result
 	hashes []bt.InfoHash
+
+	stripe  *stripe // where it is counted
+	kind    Kind
+	outcome Outcome
+	metered bool // res is of this announce
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -89,7 +95,8 @@ func NewHandler(o Options) (*Handler, error) {
 	}
 	h := &Handler{Options: o, roster: o.Roster, texts: o.Texts, clients: o.Clients}
 	h.SetGate(o.Texts.Gate)
-	h.scratch.New = func() any { return new(scratch) }
+	var made atomic.Uint32
+	h.scratch.New = func() any { return &scratch{stripe: &h.counts[made.Add(1)%stripes]} }
 	if o.Limits.Entries > 0 {
 		h.limits = newLimits(o.Limits)
 	}
@@ -142,38 +149,56 @@ func splitPath(path string) (key, what string, ok bool) {
 // key and raw query that came from addr. It keeps none of its arguments, waits for nothing and turns
 // a panic into an internal error for the peer and a log line for the operator.
 func (h *Handler) Answer(dst []byte, key, what, query string, addr netip.Addr) (body []byte) {
+	x := h.scratch.Get().(*scratch)
+	x.kind, x.outcome, x.metered = Unread, Answered, false
 	defer func() {
 		if p := recover(); p != nil {
 			h.Log.Error("announce panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			x.outcome = Failed
 			body = h.failure(dst, "internal error: the tracker will try again")
 		}
+		x.count()
+		h.scratch.Put(x)
 	}()
 	now := h.Now()
-	x := h.scratch.Get().(*scratch)
-	defer h.scratch.Put(x)
+	if what == "scrape" {
+		x.kind = Scraped
+	}
 	limited := h.limits != nil && !h.limits.exempt(addr)
 	if limited {
 		if refuse := h.limits.network(addr, now.UnixNano()); refuse != "" {
+			x.outcome = Limited
 			return h.failure(dst, refuse)
 		}
 	}
-	if what == "scrape" {
+	if x.kind == Scraped {
 		return h.scrape(dst, now, x, key, query, addr, limited)
 	}
 	return h.announce(dst, now, x, key, query, addr, limited)
 }
 
+func (x *scratch) count() {
+	res := &x.res
+	if !x.metered {
+		res = nil
+	}
+	x.stripe.add(x.kind, x.outcome, res)
+}
+
 func (h *Handler) announce(dst []byte, now time.Time, x *scratch, key, query string, addr netip.Addr, limited bool) []byte {
 	a, err := bt.ParseAnnounce(query, addr)
 	if err != nil {
-		return h.refuse(dst, err)
+		return h.refuse(dst, x, err)
 	}
+	x.kind = kindOf(&a)
 	e := h.recognise(now, key, &a.InfoHash)
 	if refuse := h.admit(&e, now, addr, limited); refuse != "" {
+		x.outcome = e.unwelcome()
 		return h.failure(dst, refuse)
 	}
 	refusal := h.refusal(&e, &a)
 	if e.torrent == nil {
+		x.outcome = Refused
 		return h.failure(dst, refusal)
 	}
 	free := now.UnixMilli() < e.torrent.FreeUntilMs
@@ -185,11 +210,14 @@ func (h *Handler) announce(dst []byte, now time.Time, x *scratch, key, query str
 	}
 	h.Swarms.Announce(now, &x.in, &x.res)
 	res := &x.res
+	x.metered = true
 	switch {
 	case res.Unstored:
+		x.outcome = Unstored
 		h.Unstored()
 		return bt.AppendFailure(dst, "tracker could not store this announce, it will be retried", res.Reply.Interval, res.Reply.MinInterval)
 	case res.Refusal != "":
+		x.outcome = Refused
 		return bt.AppendFailure(dst, string(res.Refusal), res.Reply.Interval, res.Reply.MinInterval)
 	}
 	h.addExtra(&x.in, &res.Reply)
@@ -210,21 +238,31 @@ func (h *Handler) admit(e *entry, now time.Time, addr netip.Addr, limited bool) 
 	return ""
 }
 
+// unwelcome is what admit refused it as.
+func (e *entry) unwelcome() Outcome {
+	if e.refuse != "" {
+		return Refused
+	}
+	return Limited
+}
+
 // scrape answers for those of the info-hashes that the key is good for: it is for one torrent. The
 // first hash decides what to say to others.
 func (h *Handler) scrape(dst []byte, now time.Time, x *scratch, key, query string, addr netip.Addr, limited bool) []byte {
 	var err error
 	if x.hashes, err = bt.AppendScrapeHashes(x.hashes[:0], query); err != nil {
-		return h.refuse(dst, err)
+		return h.refuse(dst, x, err)
 	}
 	entries := make([]bt.ScrapeEntry, 0, 2)
 	for i := range x.hashes {
 		e := h.recognise(now, key, &x.hashes[i])
 		if i == 0 {
 			if refuse := h.admit(&e, now, addr, limited); refuse != "" {
+				x.outcome = e.unwelcome()
 				return h.failure(dst, refuse)
 			}
 			if e.member.Banned != "" {
+				x.outcome = Refused
 				return h.failure(dst, bt.ClientError("your account is banned: "+e.member.Banned))
 			}
 		}
@@ -238,9 +276,11 @@ func (h *Handler) scrape(dst []byte, now time.Time, x *scratch, key, query strin
 }
 
 // refuse shows a ClientError as it stands and anything else as an internal error.
-func (h *Handler) refuse(dst []byte, err error) []byte {
+func (h *Handler) refuse(dst []byte, x *scratch, err error) []byte {
 	var ce bt.ClientError
+	x.outcome = Malformed
 	if !errors.As(err, &ce) {
+		x.outcome = Failed
 		h.Log.Error("announce failed", "err", err)
 		ce = "internal error: the tracker will try again"
 	}

@@ -18,7 +18,7 @@
 //     costs a small struct, expires on time and delays nobody else.
 //   - The limits on connections count those that stay: an announce that is complete on arrival is
 //     answered also when they are reached, and its connection closed. Whatever would have to wait
-//     is told 503 with Retry-After.
+//     is told 503 with Retry-After. Share has the connections of another listener count among them.
 //   - No reset, panic in Answer, or lack of descriptors ends a loop.
 //   - It logs neither keys nor addresses.
 package front

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"time"
 )
 
@@ -61,11 +60,7 @@ func (f *Front) Run(ctx context.Context) error {
 }
 
 func (f *Front) handOver(c net.Conn) {
-	var addr netip.Addr
-	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		addr = a.AddrPort().Addr().Unmap().WithZone("")
-	}
-	slot, ok := f.slots.take(addr)
+	slot, ok := f.slots.take(remote(c))
 	if !ok {
 		refuse(c)
 		return

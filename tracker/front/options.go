@@ -19,6 +19,11 @@ type Options struct {
 	// X-Forwarded-For joined by ",". nil: the connection's.
 	Client func(conn netip.Addr, forwarded string) netip.Addr
 
+	// Refuse looks at a request before Answer does: true, with the body appended to dst, says that it
+	// must not be answered as it came, unencrypted. proto is all values of X-Forwarded-Proto joined by
+	// ",". It must not block. What goes to Others is for its reader to refuse. nil: none is refused.
+	Refuse func(dst []byte, conn netip.Addr, proto string) (body []byte, refused bool)
+
 	// Exempt addresses have no limit of connections per address. nil: none is exempt.
 	Exempt func(netip.Addr) bool
 

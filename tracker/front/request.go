@@ -20,12 +20,13 @@ const (
 type request struct {
 	key, query []byte // the path segment and the raw query, undecoded
 	forwarded  []byte // all X-Forwarded-For values, joined by ","
+	proto      []byte // all X-Forwarded-Proto values likewise
 	scrape     bool
 	http10     bool
 	keepAlive  bool // the client wants the connection kept
 
-	hosts, forwards, connections int // how often these headers came
-	closes, keeps                bool
+	hosts, forwards, protos, connections int // how often these headers came
+	closes, keeps                        bool
 }
 
 const announcePrefix = "GET /announce/"
@@ -130,9 +131,14 @@ func (r *request) header(line []byte) bool {
 		return !is(name, "content-length")
 	case len("x-forwarded-for"):
 		if is(name, "x-forwarded-for") {
-			r.forward(value)
+			r.forwards++
+			r.forwarded = joined(r.forwarded, value, r.forwards)
 		}
 	case len("transfer-encoding"):
+		if is(name, "x-forwarded-proto") {
+			r.protos++
+			r.proto = joined(r.proto, value, r.protos)
+		}
 		return !is(name, "transfer-encoding")
 	}
 	return true
@@ -158,12 +164,12 @@ func (r *request) connection(value []byte) bool {
 	return r.connections == 1
 }
 
-func (r *request) forward(value []byte) {
-	if r.forwards++; r.forwards == 1 {
-		r.forwarded = value
-		return
+// joined is what a header says that came for the nth time with this value.
+func joined(before, value []byte, nth int) []byte {
+	if nth == 1 {
+		return value
 	}
-	r.forwarded = append(append(slices.Clip(r.forwarded), ','), value...)
+	return append(append(slices.Clip(before), ','), value...)
 }
 
 // finish decides when the whole head is there: HTTP/1.1 requires exactly one Host.

@@ -46,6 +46,8 @@ var readerCases = []struct {
 	{"IPv6 Host", "GET /announce/k/announce HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", announce, true},
 	{"one forward", announceLine + hostLine + "X-Forwarded-For: 1.2.3.4\r\n\r\n", announce, true},
 	{"forwards", announceLine + hostLine + "x-forwarded-for:1.2.3.4\r\nX-FORWARDED-FOR:\r\nX-Forwarded-For: ::1 , x\r\n\r\n", announce, true},
+	{"proto", announceLine + hostLine + "X-Forwarded-Proto: https\r\n\r\n", announce, true},
+	{"protos", announceLine + hostLine + "x-forwarded-proto:https\r\nX-FORWARDED-PROTO: http\r\n\r\n", announce, true},
 	{"empty header", announceLine + hostLine + "X:\r\n\r\n", announce, true},
 	{"high bytes in a header", announceLine + hostLine + "X: \xff\x80\r\n\r\n", announce, true},
 

@@ -57,7 +57,13 @@ func (l *loop) compose(c *conn, keep bool) (msg []byte, ok bool) {
 	if r.scrape {
 		what = "scrape"
 	}
-	b := l.f.o.Answer(l.out[:headSpace], text(r.key), what, text(r.query), addr)
+	b, refused := l.out[:headSpace], false
+	if l.f.o.Refuse != nil {
+		b, refused = l.f.o.Refuse(b, c.addr, text(r.proto))
+	}
+	if !refused {
+		b = l.f.o.Answer(b, text(r.key), what, text(r.query), addr)
+	}
 	msg = l.heads.finish(b, r.http10, keep)
 	if cap(b) <= maxKeptBuffer {
 		l.out = b[:headSpace]

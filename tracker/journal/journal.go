@@ -132,7 +132,7 @@ type Journal struct {
 	spareID   int      // of the next spare's name
 	below     int64    // records below may go
 	replaying int      // replays under way, which keep all segments
-	syncErr   error    // of the last Sync
+	syncErr   error    // of the last Sync; written with mu too
 	makeErr   error    // of the last segment made ahead
 
 	mu      sync.Mutex

@@ -4,6 +4,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -82,11 +83,19 @@ func (j *Journal) Sync() error {
 	case err == nil && j.syncErr != nil:
 		j.o.Log.Info("the journal syncs again")
 	}
-	j.syncErr = err
 	j.mu.Lock()
+	j.syncErr = err
 	j.stuck = nil // there may be space again
 	j.mu.Unlock()
 	return err
+}
+
+// Err is what the last Sync said, or why no segment could be made since; nil: records are taken and
+// reach the disk.
+func (j *Journal) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return errors.Join(j.syncErr, j.stuck)
 }
 
 // flush syncs the segments in order and stops at the first failure, so that the mark is true. It is

@@ -29,6 +29,7 @@ type Result struct {
 	Changed  bool           // marks, money or reservations changed
 	Unstored bool           // they did, and the journal could not take them
 	Flagged  bool           // the meter saw what honest clients do not send
+	Up, Down bt.Bytes       // metered by this announce
 }
 
 // Announce applies one announce: meter, bill, quote and reserve, journal, then choose peers.
@@ -180,6 +181,7 @@ func (st *step) apply() verdict {
 		v.flagged = v.flagged || excess
 		st.claim(up, gap)
 		st.take(v.down, gap)
+		st.res.Up, st.res.Down = up, v.down
 		st.mark(v, m)
 		st.finish()
 	}
