@@ -154,6 +154,7 @@ func (b *bank) errands(rng *rand.Rand, m bt.MemberID) []errand {
 	some := func(most tokens.Amount) tokens.Amount { return 1 + tokens.Amount(rng.Int64N(int64(most*tokens.Unit))) }
 	amount, serial, node := some(20), 1+rng.Int64N(60), b.nodes[m]
 	lock, withdrawal := b.own(rng, m)
+	request, another := b.requests(rng, m)
 	code := string(b.codes[rng.IntN(len(b.codes))])
 	return []errand{
 		{"stake", func(c context.Context, o Once) (any, Moved, error) { a, err := b.Stake(c, o, amount); return a, a, err }},
@@ -216,11 +217,11 @@ func (b *bank) errands(rng *rand.Rand, m bt.MemberID) []errand {
 			return a, a.Moved, err
 		}},
 		{"bounty", func(c context.Context, o Once) (any, Moved, error) {
-			a, err := b.AddBounty(c, o, serial, amount/4)
+			a, err := b.AddBounty(c, o, another, amount/4)
 			return a, a, err
 		}},
 		{"close request", func(c context.Context, o Once) (any, Moved, error) {
-			a, err := b.CloseRequest(c, o, serial)
+			a, err := b.CloseRequest(c, o, request)
 			return a, a, err
 		}},
 	}
@@ -240,6 +241,21 @@ func (b *bank) own(rng *rand.Rand, m bt.MemberID) (lock, withdrawal int64) {
 		withdrawal = withdrawals[rng.IntN(len(withdrawals))].ID
 	}
 	return lock, withdrawal
+}
+
+// requests picks an open request of a member, and an open one of anybody's; 0: there is none.
+func (b *bank) requests(rng *rand.Rand, m bt.MemberID) (own, anybodys int64) {
+	pick := func(where string, args ...any) int64 {
+		open, err := collect[int64](context.Background(), b.r, "SELECT id FROM requests WHERE ended_ms = 0 "+where+" ORDER BY id", args...)
+		if err != nil {
+			b.wrong("list what is asked for: %v", err)
+		}
+		if len(open) == 0 {
+			return 0
+		}
+		return open[rng.IntN(len(open))]
+	}
+	return pick("AND member = ?", m), pick("")
 }
 
 // ask makes a request of a member, sometimes several times at once or one after the other: it

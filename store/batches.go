@@ -102,13 +102,18 @@ func (t *tx) addVouchers(by bt.MemberID, n NewVouchers, codes []rail.Code) (int6
 
 // VoucherBatches returns the last n batches, newest first.
 func (s *Store) VoucherBatches(ctx context.Context, n int) ([]VoucherBatch, error) {
+	return s.voucherBatches(ctx, 0, n)
+}
+
+// voucherBatches returns n batches with numbers below before (0: all).
+func (s *Store) voucherBatches(ctx context.Context, before int64, n int) ([]VoucherBatch, error) {
 	return scan(ctx, s.r, func(r *sql.Rows) (b VoucherBatch, err error) {
 		err = r.Scan(&b.ID, &b.Label, &b.Amount, &b.Count, &b.Used, &b.Revoked, &b.ExpiresMs, &b.CreatedMs, &b.CreatedBy)
 		return b, err
 	}, `SELECT b.id, b.label, b.amount_quote, b.count,
 		(SELECT count(*) FROM vouchers v WHERE v.batch = b.id AND v.used_ms > 0), (SELECT count(*) FROM vouchers v WHERE v.batch = b.id AND v.revoked_ms > 0),
 		b.expires_ms, b.created_ms, coalesce(m.name, '') FROM voucher_batches b LEFT JOIN members m ON m.id = b.created_by
-		ORDER BY b.id DESC LIMIT ?`, n)
+		WHERE b.id < ? ORDER BY b.id DESC LIMIT ?`, orAll(before), n)
 }
 
 // RevokeVouchers revokes those of a batch that are not used, and returns how many that were; by as

@@ -51,18 +51,20 @@ func (s *Store) Correct(ctx context.Context, c Correction) (Corrected, error) {
 	return out, err
 }
 
+// transfer is what the correction moves.
+func (c Correction) transfer() tokens.Transfer {
+	return tokens.Transfer{ID: c.id(), Asset: c.Asset, From: c.From, To: c.To, Amount: c.Amount, Code: tokens.CodeCorrection, Ref: c.Reason}
+}
+
 func (t *tx) correct(c Correction) (Corrected, error) {
 	c.Reason = strings.TrimSpace(c.Reason)
-	tr := tokens.Transfer{ID: c.id(), Asset: c.Asset, From: c.From, To: c.To, Amount: c.Amount, Code: tokens.CodeCorrection, Ref: c.Reason}
+	tr := c.transfer()
 	out := Corrected{Transfer: tr.ID, New: true}
 	if known, err := t.known(tr); known || err != nil {
 		out.New = false
 		return out, errors.Join(err, t.row("SELECT coalesce(max(seq), 0) FROM transfers WHERE id = ?", tr.ID).Scan(&out.Row))
 	}
-	if err := errors.Join(c.check(), tr.Check()); err != nil {
-		return Corrected{}, err
-	}
-	if err := t.correctable(tr); err != nil {
+	if err := t.mayCorrect(c, tr); err != nil {
 		return Corrected{}, err
 	}
 	if err := t.post(tr); err != nil {
@@ -88,6 +90,14 @@ func (c Correction) id() string {
 	}
 	sum := sha256.Sum256([]byte(key))
 	return "correction/" + hex.EncodeToString(sum[:12])
+}
+
+// mayCorrect reports why a correction cannot be made now, as far as that is known before it is posted.
+func (t *tx) mayCorrect(c Correction, tr tokens.Transfer) error {
+	if err := errors.Join(c.check(), tr.Check()); err != nil {
+		return err
+	}
+	return t.correctable(tr)
 }
 
 // check reports what no ledger would let pass.
@@ -117,7 +127,7 @@ func (c Correction) check() error {
 func booked(a tokens.Account) bool {
 	of, _ := a.Subject()
 	switch of.Kind {
-	case "epoch", "torrent", "slash", "lock", "claim", "order":
+	case "epoch", "torrent", "slash", "lock", "claim", "order", "request":
 		return true
 	case "member":
 		return strings.HasSuffix(string(a), "/unbonding") || strings.HasPrefix(string(a), "probation/")
@@ -142,8 +152,8 @@ func (t *tx) correctable(tr tokens.Transfer) error {
 	return t.reachable(tr)
 }
 
-// reachable reports a destination in which money would be lost: that of nobody, or a pot that was
-// paid out.
+// reachable reports a destination in which money would be lost: that of nobody, or a pot or a sponsor's budget that
+// was paid out.
 func (t *tx) reachable(tr tokens.Transfer) error {
 	l, ok := tr.To.Subject()
 	if !ok {
@@ -153,6 +163,8 @@ func (t *tx) reachable(tr tokens.Transfer) error {
 		"member": "SELECT count(*) FROM members WHERE id = ?",
 		"node":   "SELECT count(*) FROM nodes WHERE id = ?",
 		"epoch":  "SELECT count(*) FROM epochs WHERE number = ? AND settled_ms = 0",
+
+		"sponsor": "SELECT count(*) FROM sponsors WHERE id = ? AND closed_ms = 0",
 	}
 	q, args := queries[l.Kind], []any{l.ID}
 	if q == "" { // others must hold something, or have held it

@@ -50,6 +50,8 @@ type Economy struct {
 	VestingTime     time.Duration `range:"1s..87600h" doc:"until claimed fees are released wholly"`
 	VestingExponent int64         `range:"1..4" doc:"(time since the claim / vesting_time)^this of the fees is released"`
 
+	CorrectionLimit tokens.Amount `unit:"utok" range:"0..1000000000000000000" doc:"what one operator alone may correct in the ledger within 24 hours, on the website; more needs a second operator, and the website does not change it"`
+
 	BasePrice        tokens.Amount `derived:"surge.base" unit:"utok/GiB" doc:"download price at multiplier 1"`
 	AppealWindow     time.Duration `derived:"availability.appeal_window" doc:"a slash can be returned for so long"`
 	CollateralPerGiB tokens.Amount `derived:"settle.collateral_per_gib" unit:"utok/GiB" doc:"what a node's live claims need"`
@@ -62,7 +64,7 @@ func DefaultEconomy() Economy {
 		UnbondingTime: 7 * 24 * time.Hour, Registration: RegisterOpen, InviteInterval: 90 * 24 * time.Hour,
 		FreeOnce: 10 * bt.GiB, FreeMonthly: 2 * bt.GiB, FreeDaily: 256 << 20, FreeDailyMax: 5 * bt.GiB, Subsidy: 1000 * tokens.Unit,
 		SalePrice: 1 * tokens.Unit, SaleLimit: 1_000_000 * tokens.Unit, BufferAge: 30 * 24 * time.Hour,
-		LockWeeksMax: 52, LockExponent: 2, VestingTime: 30 * 24 * time.Hour, VestingExponent: 2,
+		LockWeeksMax: 52, LockExponent: 2, VestingTime: 30 * 24 * time.Hour, VestingExponent: 2, CorrectionLimit: 1000 * tokens.Unit,
 		BasePrice: 10 * tokens.Unit, AppealWindow: 7 * 24 * time.Hour, CollateralPerGiB: tokens.Unit,
 	}
 }

@@ -89,7 +89,7 @@ func (s *Store) EditTorrent(ctx context.Context, by bt.MemberID, torrent bt.Torr
 		changed = true
 		return errors.Join(t.keepText(by, torrent, e.TorrentText, "edit", ""),
 			t.change("UPDATE torrents SET name = ?, description = ?, category = ? WHERE id = ?", text.Name, text.Description, text.Category, torrent),
-			t.setTags(torrent, text.Tags), t.indexTorrent(torrent), t.logEdit(e, by, torrent))
+			t.setTags(torrent, text.Tags), t.indexTorrent(torrent), t.queueEdited(torrent), t.logEdit(e, by, torrent))
 	})
 	return changed && err == nil, err
 }
@@ -138,19 +138,28 @@ func (s *Store) WithdrawTorrent(ctx context.Context, by bt.MemberID, torrent bt.
 		if err := t.mayWithdraw(e, torrent); err != nil {
 			return err
 		}
-		if err := errors.Join(t.keepText(by, torrent, e.TorrentText, "withdraw", reason),
-			t.change("UPDATE torrents SET withdrawn_ms = ? WHERE id = ?", t.nowMs(), torrent), t.indexTorrent(torrent), t.voidFills(torrent)); err != nil {
+		if err := t.takeOut(by, torrent, e, reason); err != nil {
 			return err
 		}
 		if by == e.uploader && !e.operator {
 			return nil
 		}
 		err = t.logOperator(by, "torrent withdraw", fmt.Sprintf("%d: %s", torrent, reason))
+		if !e.approved && strings.TrimSpace(reason) != "" {
+			_, refused := t.decide(torrent, e.uploader, by, TorrentRefused, reason)
+			err = errors.Join(err, refused)
+		}
 		if by != e.uploader {
 			err = errors.Join(err, t.notifyUploader(torrent, NotifyWithdrawn))
 		}
 		return err
 	})
+}
+
+// takeOut takes a torrent out of the catalogue.
+func (t *tx) takeOut(by bt.MemberID, torrent bt.TorrentID, e edited, reason string) error {
+	return errors.Join(t.keepText(by, torrent, e.TorrentText, "withdraw", reason),
+		t.change("UPDATE torrents SET withdrawn_ms = ? WHERE id = ?", t.nowMs(), torrent), t.indexTorrent(torrent), t.voidFills(torrent))
 }
 
 func (t *tx) mayWithdraw(e edited, torrent bt.TorrentID) error {

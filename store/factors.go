@@ -158,14 +158,17 @@ func (s *Store) ResetFactors(ctx context.Context, m, by bt.MemberID) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"totp", "recovery_codes", "passkeys"} {
-			if err := t.exec("DELETE FROM "+table+" WHERE member = ?", m); err != nil {
-				return fmt.Errorf("reset factors: %w", err)
-			}
-		}
-		return errors.Join(t.endSessions(m, ""), t.tellFactor(m, "an operator removed the authenticator and all passkeys"),
-			t.logOperator(by, "member reset-factors", fmt.Sprintf("%d %s", m, have.Name)))
+		return errors.Join(t.resetFactors(m), t.logOperator(by, "member reset-factors", fmt.Sprintf("%d %s", m, have.Name)))
 	})
+}
+
+func (t *tx) resetFactors(m bt.MemberID) error {
+	for _, table := range []string{"totp", "recovery_codes", "passkeys"} {
+		if err := t.exec("DELETE FROM "+table+" WHERE member = ?", m); err != nil {
+			return fmt.Errorf("reset factors: %w", err)
+		}
+	}
+	return errors.Join(t.endSessions(m, ""), t.tellFactor(m, "an operator removed the authenticator and all passkeys"))
 }
 
 // tellFactor tells a member that something about how they sign in changed.

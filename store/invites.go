@@ -44,7 +44,7 @@ type Invitation struct {
 
 // Invite lets whoever knows the secret make one account before ttl is over. A member above the gate
 // makes one per InviteInterval, used or not (otherwise InviteWaitError, ErrMayNotInvite), an
-// operator any number (ECONOMY §2).
+// operator any number (ECONOMY §2). What an operator granted is used up when the member may not otherwise.
 func (s *Store) Invite(ctx context.Context, m bt.MemberID, secret string, ttl time.Duration) (expiresMs int64, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		if err := t.mayInvite(m); err != nil {
@@ -66,19 +66,22 @@ func (t *tx) mayInvite(m bt.MemberID) error {
 	if err != nil || member.Operator {
 		return err
 	}
+	if member.Banned != "" {
+		return ErrMayNotInvite
+	}
 	standing, err := t.stakes(m)
 	if err != nil {
 		return err
 	}
-	if !standing.Above() || member.Banned != "" {
-		return ErrMayNotInvite
+	if !standing.Above() {
+		return t.useGrantedInvite(m, ErrMayNotInvite)
 	}
 	var last sql.NullInt64
 	if err := t.row("SELECT max(created_ms) FROM invites WHERE member = ?", m).Scan(&last); err != nil {
 		return fmt.Errorf("look for the last invitation: %w", err)
 	}
 	if next := last.Int64 + t.economy().InviteInterval.Milliseconds(); last.Valid && t.nowMs() < next {
-		return &InviteWaitError{NextMs: next}
+		return t.useGrantedInvite(m, &InviteWaitError{NextMs: next})
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,8 +69,8 @@ func (s *Store) Declare(ctx context.Context, p availability.Params, n bt.NodeID,
 }
 
 // LiftSuspension makes a suspended node active again, and logs the operator's reason; by 0 stands for
-// an administrative command. What it lost by the suspension is returned by ReturnSlash. ErrNotFound;
-// ErrNotSuspended; ErrReason.
+// an administrative command. An appeal against it is granted by it. What it lost is returned by ReturnSlash. ErrNotFound;
+// ErrNotSuspended; ErrReason; ErrOwnAppeal: the node is the operator's.
 func (s *Store) LiftSuspension(ctx context.Context, p availability.Params, by bt.MemberID, n bt.NodeID, reason string) error {
 	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxReason {
 		return ErrReason
@@ -82,7 +83,13 @@ func (s *Store) LiftSuspension(ctx context.Context, p availability.Params, by bt
 		if !st.Suspended {
 			return ErrNotSuspended
 		}
-		if err := t.saveStanding(n, st.Lift(p)); err != nil {
+		var own bool
+		if err := t.row("SELECT member = ? FROM nodes WHERE id = ?", by, n).Scan(&own); err != nil || own {
+			return cmp.Or(err, ErrOwnAppeal)
+		}
+		err = errors.Join(t.saveStanding(n, st.Lift(p)),
+			t.endAppealOf(AppealDecision{By: by, Grant: true, Reason: reason}, 0, "node = ? AND suspended_ms = ? AND slash IS NULL", n, suspendedMs(st)))
+		if err != nil {
 			return err
 		}
 		return t.logOperator(by, "suspension lift", fmt.Sprintf("node %d: %s", n, reason))

@@ -95,35 +95,39 @@ func (s *Store) RegisterMember(ctx context.Context, n NewMember) (Member, error)
 // member at once, without a join fee: there is nobody to buy from before the first ones came.
 func (s *Store) AddMember(ctx context.Context, g Grant) (Granted, error) {
 	var out Granted
-	err := s.write(ctx, func(t *tx) error {
-		m, err := t.addMember(g.NewMember)
-		if err != nil {
+	err := s.write(ctx, func(t *tx) (err error) {
+		if out, err = t.addGranted(g); err != nil {
 			return err
 		}
-		if err := t.grant("grant/"+m.Name+"/tokens", tokens.Available(m.ID), g.Tokens); err != nil {
-			return err
-		}
-		if err := t.grant("grant/"+m.Name+"/stake", tokens.Staked(m.ID), g.Stake); err != nil {
-			return err
-		}
-		if m.GatePrice, err = t.passes(g.Stake); err != nil {
-			return err
-		}
-		if m.GatePrice > 0 {
-			if _, err := t.enter(m.ID, m.GatePrice); err != nil {
-				return err
-			}
-			m.Verified = true
-		}
-		if g.APIToken != "" {
-			if err := t.addAPIToken(APIToken{Member: m.ID, Label: "admin", Secret: g.APIToken, TTL: g.TokenTTL}); err != nil {
-				return err
-			}
-		}
-		out = Granted{Member: m, Available: g.Tokens, Staked: g.Stake}
-		return nil
+		return t.logOperator(0, "member add", fmt.Sprintf("%d %s: %s tokens, %s staked", out.Member.ID, g.Name, g.Tokens, g.Stake))
 	})
 	return out, err
+}
+
+func (t *tx) addGranted(g Grant) (Granted, error) {
+	m, err := t.addMember(g.NewMember)
+	if err != nil {
+		return Granted{}, err
+	}
+	if err := t.grant("grant/"+m.Name+"/tokens", tokens.Available(m.ID), g.Tokens); err != nil {
+		return Granted{}, err
+	}
+	if err := t.grant("grant/"+m.Name+"/stake", tokens.Staked(m.ID), g.Stake); err != nil {
+		return Granted{}, err
+	}
+	if m.GatePrice, err = t.passes(g.Stake); err != nil {
+		return Granted{}, err
+	}
+	if m.GatePrice > 0 {
+		if _, err := t.enter(m.ID, m.GatePrice); err != nil {
+			return Granted{}, err
+		}
+		m.Verified = true
+	}
+	if g.APIToken != "" {
+		err = t.addAPIToken(APIToken{Member: m.ID, Label: "admin", Secret: g.APIToken, TTL: g.TokenTTL})
+	}
+	return Granted{Member: m, Available: g.Tokens, Staked: g.Stake}, err
 }
 
 func (t *tx) grant(id string, to tokens.Account, a tokens.Amount) error {
@@ -190,15 +194,20 @@ func (s *Store) Unverified(ctx context.Context, n int) ([]Member, error) {
 
 // SetPassword replaces a member's password and ends every session of theirs. ErrNotFound.
 func (s *Store) SetPassword(ctx context.Context, m bt.MemberID, hash string) error {
-	return s.write(ctx, func(t *tx) error {
-		if err := t.change("UPDATE members SET password_hash = ? WHERE id = ?", hash, m); err != nil {
-			return fmt.Errorf("set a password: %w", err)
-		}
-		if err := t.endSessions(m, ""); err != nil {
-			return err
-		}
-		return t.tellFactor(m, "the password was changed")
-	})
+	return s.write(ctx, func(t *tx) error { return t.setPassword(m, hash) })
+}
+
+func (t *tx) setPassword(m bt.MemberID, hash string) error {
+	if err := t.change("UPDATE members SET password_hash = ? WHERE id = ?", hash, m); err != nil {
+		return fmt.Errorf("set a password: %w", err)
+	}
+	if err := t.exec("DELETE FROM password_links WHERE member = ?", m); err != nil {
+		return fmt.Errorf("end a password link: %w", err)
+	}
+	if err := t.endSessions(m, ""); err != nil {
+		return err
+	}
+	return t.tellFactor(m, "the password was changed")
 }
 
 // HasOperator reports whether the installation was set up.

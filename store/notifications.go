@@ -18,6 +18,10 @@ const (
 	NotifyPayout     = "payout"            // ref epoch/NUMBER, the last of the day; what the day brought
 	NotifyApproved   = "torrent-approved"  // ref torrent/ID
 	NotifyWithdrawn  = "torrent-withdrawn" // ref torrent/ID
+	NotifyRefused    = "torrent-refused"   // ref torrent/ID/decision/ID
+	NotifyChanges    = "torrent-changes"   // likewise: an operator asks for changes
+	NotifyReport     = "report-resolved"   // ref report/ID
+	NotifyAccount    = "account"           // ref: what an operator did to the account, in words; security
 	NotifyFilled     = "request-filled"    // ref request/ID: somebody offers a torrent for it
 	NotifyAccepted   = "request-accepted"  // ref request/ID; the bounty paid to who filled it
 	NotifyRejected   = "request-rejected"  // ref request/ID
@@ -39,9 +43,9 @@ type NotificationKind struct {
 // NotificationKinds returns all kinds in the order in which they are offered.
 func NotificationKinds() []NotificationKind {
 	return []NotificationKind{{Kind: NotifyLowBalance}, {Kind: NotifyPayout}, {Kind: NotifySent}, {Kind: NotifyReturned}, {Kind: NotifyApproved},
-		{Kind: NotifyWithdrawn}, {Kind: NotifyComment}, {Kind: NotifyFilled}, {Kind: NotifyAccepted}, {Kind: NotifyRejected}, {Kind: NotifyClosed},
-		{Kind: NotifyAudit}, {Kind: NotifySlash}, {Kind: NotifySlashBack}, {Kind: NotifySuspended},
-		{NotifySignIn, true}, {NotifyFactor, true}, {NotifyKeyReset, true}}
+		{Kind: NotifyChanges}, {Kind: NotifyRefused}, {Kind: NotifyWithdrawn}, {Kind: NotifyComment}, {Kind: NotifyReport}, {Kind: NotifyFilled}, {Kind: NotifyAccepted}, {Kind: NotifyRejected}, {Kind: NotifyClosed},
+		{Kind: NotifyAudit}, {Kind: NotifySlash}, {Kind: NotifySlashBack}, {Kind: NotifySuspended}, {Kind: NotifyAppealGranted}, {Kind: NotifyAppealRefused},
+		{NotifyAccount, true}, {NotifySignIn, true}, {NotifyFactor, true}, {NotifyKeyReset, true}}
 }
 
 // Limits of what is kept.

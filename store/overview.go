@@ -97,12 +97,17 @@ const epochSums = `(SELECT CAST(min(total(billed_bytes), 1152921504606846976.0) 
 
 // EpochFigures returns the last n epochs, newest first. Their seeds are not given. Of those that are settled
 // the figures were kept (see KeepRankings); those of the few others are added up.
-func (s *Store) EpochFigures(ctx context.Context, n int) (out []EpochFigures, err error) {
+func (s *Store) EpochFigures(ctx context.Context, n int) ([]EpochFigures, error) {
+	return s.EpochFiguresBefore(ctx, 0, n)
+}
+
+// EpochFiguresBefore is EpochFigures of the epochs with numbers below before (0: all).
+func (s *Store) EpochFiguresBefore(ctx context.Context, before int64, n int) (out []EpochFigures, err error) {
 	err = s.read(ctx, func(r *reader) error {
 		out, err = scan(ctx, r.Tx, readFigures, `SELECT e.number, e.start_ms, e.end_ms, e.settled_ms, f.epoch IS NOT NULL, coalesce(f.billed_bytes, 0),
 			coalesce(f.charged_utok, 0), coalesce(f.upload_utok, 0), coalesce(f.hosting_utok, 0), coalesce(f.lockers_utok, 0), coalesce(f.treasury_utok, 0),
 			coalesce(f.minted_utok, 0), coalesce(f.burned_utok, 0), coalesce(f.supply_utok, 0), coalesce(f.median_utok_per_gib, 0)
-			FROM epochs e LEFT JOIN epoch_figures f ON f.epoch = e.number ORDER BY e.number DESC LIMIT ?`, n)
+			FROM epochs e LEFT JOIN epoch_figures f ON f.epoch = e.number WHERE e.number < ? ORDER BY e.number DESC LIMIT ?`, orAll(before), n)
 		for i := range out {
 			if e := &out[i]; !e.Kept && err == nil {
 				err = r.QueryRowContext(ctx, "SELECT "+epochSums+" FROM epochs e WHERE e.number = ?", e.Number).Scan(&e.Billed, &e.Charged, &e.Upload, &e.Hosting)

@@ -32,15 +32,17 @@ import (
 // small are tables that a request may read whole, and why they stay small. Names that the regular
 // expressions of plans give to results of queries are not here: they are read as far as they were made.
 var small = map[string]string{
-	"client_rules":      "some dozens, made by operators",
-	"collections":       "some dozens, made by operators",
-	"parameters":        "one row for each change of the rules",
-	"sale":              "one row",
-	"voucher_batches":   "made by operators",
-	"badge_keys":        "one row for each key",
-	"known_clients":     "one row for each kind of client",
-	"facts":             "one row for each fact of the installation",
-	"notifications_off": "some kinds of one member",
+	"client_rules":          "some dozens, made by operators",
+	"collections":           "some dozens, made by operators",
+	"parameters":            "one row for each change of the rules",
+	"parameters_configured": "one row for each parameter",
+	"parameter_changes":     "one row for each change by an operator",
+	"sale":                  "one row",
+	"voucher_batches":       "made by operators",
+	"badge_keys":            "one row for each key",
+	"known_clients":         "one row for each kind of client",
+	"facts":                 "one row for each fact of the installation",
+	"notifications_off":     "some kinds of one member",
 }
 
 // excused are statements that break the rule for a reason: part of the statement, and the reason.

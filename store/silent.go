@@ -270,10 +270,17 @@ func (s *Store) ClearSilent(ctx context.Context, member, operator bt.MemberID) e
 		if !may && operator != 0 {
 			return ErrNotOperator
 		}
-		if err := t.change("UPDATE members SET silent_ms = 0, silent_why = '' WHERE id = ? AND silent_ms > 0", member); err != nil {
-			return fmt.Errorf("clear member %d: %w", member, err)
+		if err := t.clearSilent(member, operator); err != nil {
+			return err
 		}
-		t.batch.touch(member, 0)
-		return t.change("UPDATE silences SET cleared_ms = ?, cleared_by = ? WHERE member = ? AND cleared_ms = 0", t.nowMs(), memberOrNil(operator), member)
+		return t.logOperator(operator, "member clear", fmt.Sprint(member))
 	})
+}
+
+func (t *tx) clearSilent(member, operator bt.MemberID) error {
+	if err := t.change("UPDATE members SET silent_ms = 0, silent_why = '' WHERE id = ? AND silent_ms > 0", member); err != nil {
+		return fmt.Errorf("clear member %d: %w", member, err)
+	}
+	t.batch.touch(member, 0)
+	return t.change("UPDATE silences SET cleared_ms = ?, cleared_by = ? WHERE member = ? AND cleared_ms = 0", t.nowMs(), memberOrNil(operator), member)
 }

@@ -35,13 +35,16 @@ type Slash struct {
 	DueMs      int64 // the end of the appeal window
 	ClosedMs   int64 // returned, or burned and given to the hosting pool
 	ReturnedMs int64 // on appeal
+	Appeal     int64 // against it; 0: none
+	Appealed   bool  // the appeal waits for its decision, and the penalty with it
 }
 
-const selectSlash = `SELECT s.id, s.audit, s.node, n.member, s.torrent, s.amount_utok, s.at_ms, s.due_ms, s.closed_ms, s.returned_ms
-	FROM slashes s JOIN nodes n ON n.id = s.node`
+const selectSlash = `SELECT s.id, s.audit, s.node, n.member, s.torrent, s.amount_utok, s.at_ms, s.due_ms, s.closed_ms, s.returned_ms,
+		coalesce(a.id, 0), coalesce(a.decided_ms = 0, 0)
+	FROM slashes s JOIN nodes n ON n.id = s.node LEFT JOIN appeals a ON a.slash = s.id`
 
 func readSlash(r scanner) (s Slash, err error) {
-	err = r.Scan(&s.ID, &s.Audit, &s.Node, &s.Member, &s.Torrent, &s.Amount, &s.AtMs, &s.DueMs, &s.ClosedMs, &s.ReturnedMs)
+	err = r.Scan(&s.ID, &s.Audit, &s.Node, &s.Member, &s.Torrent, &s.Amount, &s.AtMs, &s.DueMs, &s.ClosedMs, &s.ReturnedMs, &s.Appeal, &s.Appealed)
 	return s, notFound(err)
 }
 
@@ -101,7 +104,8 @@ func (t *tx) slash(c availability.Claim, audit int64, amount tokens.Amount) (tok
 // ReturnSlash gives a slash back to the accounts it came from, by new transfers, and logs the
 // operator's reason; by 0 stands for an administrative command. What came out of unbonding makes a
 // new entry, due when the latest of the old ones was at most. It returns what was given back; a
-// second time changes nothing. ErrNotFound; ErrAppeal: the window is over; ErrReason.
+// second time changes nothing. An appeal against it is granted by it. ErrNotFound; ErrAppeal: the window is
+// over, and no appeal waits; ErrReason; ErrOwnAppeal: it was taken from the operator.
 func (s *Store) ReturnSlash(ctx context.Context, by bt.MemberID, slash int64, reason string) (tokens.Amount, error) {
 	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxReason {
 		return 0, ErrReason
@@ -112,14 +116,18 @@ func (s *Store) ReturnSlash(ctx context.Context, by bt.MemberID, slash int64, re
 		if err != nil {
 			return err
 		}
+		if x.Member == by {
+			return ErrOwnAppeal
+		}
 		back = x.Amount
 		if x.ReturnedMs > 0 {
 			return nil
 		}
-		if x.ClosedMs > 0 || t.nowMs() >= x.DueMs {
+		if x.ClosedMs > 0 || t.nowMs() >= x.DueMs && !x.Appealed {
 			return ErrAppeal
 		}
-		if err := t.returnSlash(x); err != nil {
+		err = errors.Join(t.returnSlash(x), t.endAppealOf(AppealDecision{By: by, Grant: true, Reason: reason}, x.Amount, "slash = ?", x.ID))
+		if err != nil {
 			return err
 		}
 		return t.logOperator(by, "slash return", fmt.Sprintf("%d, %s: %s", x.ID, x.Amount, reason))
@@ -166,10 +174,11 @@ func (t *tx) returnSlash(x Slash) error {
 }
 
 // CloseSlashes ends the appeal windows that are over: half of each slash is burned, the other half
-// (the odd micro-token too) goes to the hosting pool.
+// (the odd micro-token too) goes to the hosting pool. What an appeal is against waits for its decision.
 func (s *Store) CloseSlashes(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		due, err := collect[int64](t.ctx, t.Tx, "SELECT id FROM slashes WHERE closed_ms = 0 AND due_ms <= ?", t.nowMs())
+		due, err := collect[int64](t.ctx, t.Tx, `SELECT id FROM slashes WHERE closed_ms = 0 AND due_ms <= ?
+			AND NOT EXISTS (SELECT 1 FROM appeals a WHERE a.slash = slashes.id AND a.decided_ms = 0)`, t.nowMs())
 		if err != nil {
 			return err
 		}

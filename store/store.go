@@ -75,10 +75,12 @@ type Funds struct {
 type Options struct {
 	Now     func() time.Time
 	OnFunds func([]Funds)
-	Economy Economy
-	Log     *slog.Logger
-	Faucet  tokens.Amount        // quote micro-units that the faucet gives a member a day; 0: there is none
-	Rails   map[string]rail.Rail // ways for quote in and out, beside vouchers and the faucet
+	// OnCommit, if not nil, is told of every group commit, also of one that failed. It must be quick.
+	OnCommit func(Commit)
+	Economy  Economy
+	Log      *slog.Logger
+	Faucet   tokens.Amount        // quote micro-units that the faucet gives a member a day; 0: there is none
+	Rails    map[string]rail.Rail // ways for quote in and out, beside vouchers and the faucet
 }
 
 // Store is safe for use by many goroutines.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -122,12 +121,8 @@ func (s *Store) TorrentByHash(ctx context.Context, h bt.InfoHash) (Torrent, erro
 // administrative command. A second approval changes nothing. ErrNotFound.
 func (s *Store) ApproveTorrent(ctx context.Context, id bt.TorrentID, by bt.MemberID) error {
 	return s.write(ctx, func(t *tx) error {
-		var approvedMs int64
-		if err := t.row("SELECT approved_ms FROM torrents WHERE id = ?", id).Scan(&approvedMs); err != nil || approvedMs > 0 {
-			return notFound(err)
-		}
-		return errors.Join(t.change("UPDATE torrents SET approved_ms = ? WHERE id = ?", t.nowMs(), id),
-			t.logOperator(by, "torrent approve", fmt.Sprint(id)), t.notifyUploader(id, NotifyApproved))
+		_, err := t.approveTorrent(id, by)
+		return err
 	})
 }
 

@@ -139,8 +139,9 @@ func (s *Store) gather(first *job) []*job {
 // may nevertheless have happened, so callers retry with the same ids.
 func (s *Store) commitBatch(jobs []*job) {
 	results := make([]error, len(jobs))
-	b := newBatch(s)
+	b, began := newBatch(s), time.Now()
 	funds, err := s.runBatch(b, jobs, results)
+	s.opt.told(len(jobs), began, err)
 	if err == nil {
 		b.keepAccounts()
 		s.chain, s.told = b.chain, max(s.told, b.flush)
