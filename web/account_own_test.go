@@ -105,7 +105,7 @@ func TestScopesHold(t *testing.T) {
 	}{
 		{"GET", "/api/v1/wallet", "", true, true, 200},
 		{"GET", "/wallet", "", true, true, 200},
-		{"HEAD", "/api/v1/wallet", "", true, true, 405},
+		{"HEAD", "/api/v1/wallet", "", true, true, 200},
 		{"GET", "/api/v1/torrents/" + ih + "/file", "", false, true, 200},
 		{"GET", "/account", "", false, false, 200},
 		{"GET", "/account/totp", "", false, false, 200},

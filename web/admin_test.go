@@ -101,9 +101,11 @@ func TestVerifyMembers(t *testing.T) {
 	if page := text(w.want(boss.get("/admin/members"), 200)); !strings.Contains(page, "bob") || !strings.Contains(page, "10.00 GiB once") {
 		t.Error("the page lacks bob, or what he would get")
 	}
-	w.want(boss.form("/admin/members/3/verify", nil), 303)
-	w.want(boss.form("/admin/members/99/verify", nil), 404)
-	w.want(w.signUp("carol").form("/admin/members/4/verify", nil), 403)
+	why := map[string]string{"reason": "an old friend"}
+	w.want(boss.form("/admin/members/3/verify", nil), 422)
+	w.want(boss.form("/admin/members/3/verify", why), 303)
+	w.want(boss.form("/admin/members/99/verify", why), 404)
+	w.want(w.signUp("carol").form("/admin/members/4/verify", why), 403)
 }
 
 // slash writes a penalty of a node as an audit would.

@@ -13,6 +13,7 @@ import (
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/web/openapi"
 )
 
 // Utok is an amount in the smallest unit, a decimal string in JSON: 64-bit integers do not survive
@@ -21,6 +22,9 @@ type Utok tokens.Amount
 
 // MarshalText implements encoding.TextMarshaler.
 func (u Utok) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(u), 10), nil }
+
+// OpenAPI implements openapi.Typer.
+func (u Utok) OpenAPI() openapi.Schema { return openapi.Amount("") }
 
 // UnmarshalText implements encoding.TextUnmarshaler; it takes what MarshalText gives.
 func (u *Utok) UnmarshalText(text []byte) error {
@@ -55,6 +59,14 @@ func readJSON(r *http.Request, v any) ([]byte, error) {
 	return body, nil
 }
 
+// listed is a list that JSON has as one, even if there is nothing in it.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 func utc(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 func utcOrNil(ms int64) *time.Time {
@@ -63,15 +75,6 @@ func utcOrNil(ms int64) *time.Time {
 	}
 	t := utc(ms)
 	return &t
-}
-
-func (s *site) health(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.Store.Sale(r.Context()); err != nil {
-		s.complain(r, "health check failed", "error", err)
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
-		return
-	}
-	answer(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 func (s *site) discovery(w http.ResponseWriter, r *http.Request) {
@@ -88,11 +91,21 @@ func (s *site) discovery(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// joinBody is what somebody joins with.
+type joinBody struct {
+	credentials
+	Invite string `json:"invite,omitempty" doc:"code of an invitation; where registration is open, none is needed"`
+}
+
+// joinedView is a new member.
+type joinedView struct {
+	Member   string      `json:"member"`
+	MemberID bt.MemberID `json:"member_id"`
+	APIToken string      `json:"api_token" doc:"shown once; it may do everything, for a year"`
+}
+
 func (s *site) apiJoin(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		credentials
-		Invite string `json:"invite"`
-	}
+	var in joinBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -104,7 +117,7 @@ func (s *site) apiJoin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"member": m.Name, "member_id": m.ID, "api_token": token})
+	return answer(w, http.StatusCreated, joinedView{m.Name, m.ID, token})
 }
 
 func (s *site) newToken(r *http.Request, m bt.MemberID, label string) (string, error) {
@@ -112,12 +125,15 @@ func (s *site) newToken(r *http.Request, m bt.MemberID, label string) (string, e
 	return secret, s.Store.AddAPIToken(r.Context(), store.APIToken{Member: m, Label: label, Secret: secret, TTL: tokenTTL})
 }
 
+// signInBody is what somebody signs in with.
+type signInBody struct {
+	credentials
+	Code string `json:"code,omitempty" doc:"of the authenticator, or a recovery code, from whoever has one"`
+}
+
 // apiSignIn takes a code beside the password from whoever has an authenticator.
 func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		credentials
-		Code string `json:"code"`
-	}
+	var in signInBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -134,9 +150,14 @@ func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, sessionView(m))
 }
 
-func sessionView(m store.Member) map[string]any {
-	return map[string]any{"member": m.Name, "member_id": m.ID, "operator": m.Operator}
+// sessionAnswer is who is signed in.
+type sessionAnswer struct {
+	Member   string      `json:"member"`
+	MemberID bt.MemberID `json:"member_id"`
+	Operator bool        `json:"operator"`
 }
+
+func sessionView(m store.Member) sessionAnswer { return sessionAnswer{m.Name, m.ID, m.Operator} }
 
 func (s *site) apiSession(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, sessionView(*visitorOf(r).member))
@@ -152,19 +173,31 @@ func (s *site) apiSignOut(w http.ResponseWriter, r *http.Request) error {
 
 const maxLabel = 60
 
+// tokenBody is a token to be made.
+type tokenBody struct {
+	Label string      `json:"label" doc:"by which its owner knows it again, at most 60 bytes"`
+	Scope store.Scope `json:"scope,omitempty" enum:"read,trade,full" doc:"what it may do; absent: full"`
+	Days  int         `json:"days,omitempty" doc:"that it lasts, at most 365; absent: so long"`
+}
+
+// tokenView is a token that was made.
+type tokenView struct {
+	APIToken  string      `json:"api_token" doc:"shown once"`
+	Label     string      `json:"label"`
+	Scope     store.Scope `json:"scope" enum:"read,trade,full"`
+	ExpiresAt time.Time   `json:"expires_at"`
+}
+
 func (s *site) apiToken(w http.ResponseWriter, r *http.Request) error {
-	in := struct {
-		Label string      `json:"label"`
-		Scope store.Scope `json:"scope"`
-	}{Scope: store.ScopeFull}
+	in := tokenBody{Scope: store.ScopeFull, Days: maxTokenDays}
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
-	token, err := s.addToken(r, tokenForm{Label: in.Label, Scope: string(in.Scope), Days: strconv.Itoa(maxTokenDays)})
+	token, err := s.addToken(r, tokenForm{Label: in.Label, Scope: string(in.Scope), Days: strconv.Itoa(in.Days)})
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"api_token": token, "label": in.Label, "scope": in.Scope, "expires_at": s.Now().Add(tokenTTL).UTC().Truncate(time.Second)})
+	return answer(w, http.StatusCreated, tokenView{token, in.Label, in.Scope, s.Now().Add(time.Duration(in.Days) * 24 * time.Hour).UTC().Truncate(time.Second)})
 }
 
 // parseCursor reads "key.id", or "key.id.before", as formatCursor writes it; the empty string is the top.

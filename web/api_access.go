@@ -24,29 +24,38 @@ const (
 // peerJSON is a peer of a question as it is written: 40 hex digits each, and address and port. The answer
 // repeats it.
 type peerJSON struct {
-	InfoHash string `json:"infohash"`
-	PeerID   string `json:"peer_id"`
-	Addr     string `json:"addr"`
+	InfoHash string `json:"infohash" doc:"40 hex digits"`
+	PeerID   string `json:"peer_id" doc:"40 hex digits"`
+	Addr     string `json:"addr" doc:"address and port"`
 }
 
 // grantJSON is the answer for one peer.
 type grantJSON struct {
 	peerJSON
 	Granted bool     `json:"granted"`
-	Rate    bt.Bytes `json:"bytes_per_second"` // at most; 0: as fast as it goes
+	Rate    bt.Bytes `json:"bytes_per_second" doc:"at most; 0: as fast as it goes"`
 	Valid   int64    `json:"valid_seconds"`
+}
+
+// accessBody is a node's question.
+type accessBody struct {
+	Peers []peerJSON `json:"peers" doc:"at most 500"`
+}
+
+// accessView is the answer, in the order of the question.
+type accessView struct {
+	Grants       []grantJSON `json:"grants"`
+	AgainSeconds int         `json:"again_seconds" doc:"the least pause before the next question"`
 }
 
 // apiAccess tells a node which of the peers that are connected to it are paid up, and at which rate to
 // serve them (ECONOMY §9).
 func (s *site) apiAccess(w http.ResponseWriter, r *http.Request) error {
 	node := *visitorOf(r).node
-	if !s.Dev && !s.accesses.allow(fmt.Sprint(node.ID), s.Now()) {
-		return errSlowDown
+	if err := s.limit(s.accesses, fmt.Sprint(node.ID)); err != nil {
+		return err
 	}
-	var in struct {
-		Peers []peerJSON `json:"peers"`
-	}
+	var in accessBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -68,7 +77,7 @@ func (s *site) apiAccess(w http.ResponseWriter, r *http.Request) error {
 	for i, g := range grants {
 		out[i] = grantJSON{peerJSON: in.Peers[i], Granted: g.Granted, Rate: g.Rate, Valid: int64(g.Valid.Seconds())}
 	}
-	return answer(w, http.StatusOK, map[string]any{"grants": out, "again_seconds": int(accessAgain.Seconds())})
+	return answer(w, http.StatusOK, accessView{out, int(accessAgain.Seconds())})
 }
 
 func (p peerJSON) parse() (q PeerQuery, err error) {

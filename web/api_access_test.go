@@ -121,7 +121,7 @@ func TestAccessRefuses(t *testing.T) {
 		"no port":        {`{"peers":[` + ask(hashHex, peerHex, "192.0.2.7") + `]}`, "peers[0]: addr"},
 		"a name":         {`{"peers":[` + ask(hashHex, peerHex, "localhost:6881") + `]}`, "peers[0]: addr"},
 	} {
-		r := w.node(name, accessPath, c.body)
+		r := w.node(strings.ReplaceAll(name, " ", "-"), accessPath, c.body)
 		if w.problem(r, 422, "peers"); !strings.Contains(string(r.body), c.says) {
 			t.Errorf("%s: %s", name, r.body)
 		}

@@ -27,25 +27,53 @@ type voucherView struct {
 	CreatedBy string     `json:"created_by"`
 }
 
+// vouchersView is the batches, newest first.
+type vouchersView struct {
+	Batches []voucherView `json:"batches"`
+	Next    string        `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
 func (s *site) apiVouchers(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.Store.VoucherBatches(r.Context(), adminRows)
+	before, limit, err := placeIn(r)
 	if err != nil {
 		return err
 	}
-	views := []voucherView{}
-	for _, b := range list {
-		views = append(views, voucherView{b.ID, b.Label, Utok(b.Amount), b.Count, b.Used, b.Revoked, utcOrNil(b.ExpiresMs), utc(b.CreatedMs), b.CreatedBy})
+	list, next, err := s.Store.VoucherBatchesBefore(r.Context(), before, limit)
+	if err != nil {
+		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"batches": views})
+	return answer(w, http.StatusOK, vouchersView{views(list, func(b store.VoucherBatch) voucherView {
+		return voucherView{b.ID, b.Label, Utok(b.Amount), b.Count, b.Used, b.Revoked, utcOrNil(b.ExpiresMs), utc(b.CreatedMs), b.CreatedBy}
+	}), formatBefore(next)})
+}
+
+// vouchersBody is a batch to be made.
+type vouchersBody struct {
+	Label     string     `json:"label"`
+	Amount    Utok       `json:"amount_quote" doc:"of each"`
+	Count     int        `json:"count"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"absent: never"`
+}
+
+// newVouchersView is a batch that was made.
+type newVouchersView struct {
+	Batch int64       `json:"batch"`
+	Codes []rail.Code `json:"codes" doc:"shown once"`
+}
+
+// revokedView says how many vouchers were made worthless.
+type revokedView struct {
+	Batch   int64 `json:"batch,omitempty"`
+	Revoked int   `json:"revoked"`
+}
+
+// codeBody is a voucher's code.
+type codeBody struct {
+	Code string `json:"code"`
 }
 
 func (s *site) apiAddVouchers(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Label     string     `json:"label"`
-		Amount    Utok       `json:"amount_quote"`
-		Count     int        `json:"count"`
-		ExpiresAt *time.Time `json:"expires_at"`
-	}
+	var in vouchersBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -57,7 +85,7 @@ func (s *site) apiAddVouchers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"batch": batch, "codes": codes})
+	return answer(w, http.StatusCreated, newVouchersView{batch, codes})
 }
 
 func (s *site) addVouchers(r *http.Request, n store.NewVouchers) (int64, []rail.Code, error) {
@@ -78,20 +106,36 @@ func (s *site) apiRevokeBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"batch": batch, "revoked": n})
+	return answer(w, http.StatusOK, revokedView{batch, int(n)})
 }
 
 func (s *site) apiRevokeVoucher(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Code string `json:"code"`
-	}
+	var in codeBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
 	if err := s.Store.RevokeVoucher(r.Context(), visitorOf(r).member.ID, in.Code); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"revoked": 1})
+	return answer(w, http.StatusOK, revokedView{Revoked: 1})
+}
+
+// verifiedView is a member who was verified.
+type verifiedView struct {
+	MemberID int64 `json:"member_id"`
+	Verified bool  `json:"verified"`
+}
+
+// unverifiedView is members who wait to be verified.
+type unverifiedView struct {
+	Members []newcomerView `json:"members"`
+}
+
+// newcomerView is one of them.
+type newcomerView struct {
+	MemberID  bt.MemberID `json:"member_id"`
+	Member    string      `json:"member"`
+	CreatedAt time.Time   `json:"created_at"`
 }
 
 // apiVerify gives a member the right to the free allowance; it arrives within seconds.
@@ -103,7 +147,7 @@ func (s *site) apiVerify(w http.ResponseWriter, r *http.Request) error {
 	if err := s.verify(r, id); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"member_id": id, "verified": true})
+	return answer(w, http.StatusOK, verifiedView{id, true})
 }
 
 func (s *site) verify(r *http.Request, id int64) error {
@@ -120,11 +164,11 @@ func (s *site) apiUnverified(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := []map[string]any{}
+	out := []newcomerView{}
 	for _, m := range list {
-		out = append(out, map[string]any{"member_id": m.ID, "member": m.Name, "created_at": utc(m.CreatedMs)})
+		out = append(out, newcomerView{m.ID, m.Name, utc(m.CreatedMs)})
 	}
-	return answer(w, http.StatusOK, map[string]any{"members": out})
+	return answer(w, http.StatusOK, unverifiedView{out})
 }
 
 // slashView is a penalty; what is neither returned nor closed can be returned until due_at.
@@ -137,8 +181,25 @@ type slashView struct {
 	Amount     Utok         `json:"amount_utok"`
 	At         time.Time    `json:"at"`
 	DueAt      time.Time    `json:"due_at"`
-	ClosedAt   *time.Time   `json:"closed_at"`
-	ReturnedAt *time.Time   `json:"returned_at"`
+	ClosedAt   *time.Time   `json:"closed_at" doc:"when it went to the treasury for good"`
+	ReturnedAt *time.Time   `json:"returned_at" doc:"when the member got it back"`
+}
+
+// slashesView is penalties, newest first.
+type slashesView struct {
+	Slashes []slashView `json:"slashes"`
+	Next    string      `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
+// operatorReason says why an operator does something.
+type operatorReason struct {
+	Reason string `json:"reason"`
+}
+
+// returnedView is a penalty that was returned.
+type returnedView struct {
+	Slash    int64 `json:"slash"`
+	Returned Utok  `json:"returned_utok"`
 }
 
 func slashViews(list []store.Slash) []slashView {
@@ -150,11 +211,7 @@ func slashViews(list []store.Slash) []slashView {
 }
 
 func (s *site) apiSlashes(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.Store.Slashes(r.Context(), 0, adminRows)
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, map[string]any{"slashes": slashViews(list)})
+	return s.answerSlashes(w, r, 0)
 }
 
 func (s *site) apiReturnSlash(w http.ResponseWriter, r *http.Request) error {
@@ -162,9 +219,7 @@ func (s *site) apiReturnSlash(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Reason string `json:"reason"`
-	}
+	var in operatorReason
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -172,7 +227,7 @@ func (s *site) apiReturnSlash(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"slash": id, "returned_utok": Utok(back)})
+	return answer(w, http.StatusOK, returnedView{id, Utok(back)})
 }
 
 // maxReason is above what the store takes, so that it says what is too long.
@@ -188,5 +243,5 @@ func (s *site) returnSlash(r *http.Request, id int64, reason string) (tokens.Amo
 	if err == nil {
 		s.Log.Info("slash returned", "slash", id, "amount", back.String(), "by", m.ID)
 	}
-	return back, err
+	return back, appealFault(err)
 }

@@ -23,7 +23,7 @@ type auditView struct {
 	At       time.Time             `json:"at"`
 	Kind     string                `json:"kind"`
 	Verdict  availability.Verdict  `json:"verdict"`
-	Claim    int64                 `json:"claim"`
+	Claim    int64                 `json:"claim" doc:"whose it was about"`
 	InfoHash string                `json:"infohash"`
 	Torrent  string                `json:"torrent"`
 	Epoch    int64                 `json:"epoch"`
@@ -31,23 +31,23 @@ type auditView struct {
 	Asked    int                   `json:"asked"`
 	Carrier  string                `json:"carrier"`
 	Bytes    bt.Bytes              `json:"bytes"`
-	Rechecks int64                 `json:"rechecks,omitempty"`   // the audit whose suspicion it looked at again
-	Recheck  int64                 `json:"recheck,omitempty"`    // the audit that looked at its suspicion again
-	Digest   string                `json:"digest,omitempty"`     // of what was asked
-	Results  []availability.Result `json:"results,omitempty"`    // of a passed audit none: they are known by the draw
-	Forfeits bool                  `json:"forfeits,omitempty"`   // the node earns nothing for the epoch
-	Penalty  *slashView            `json:"penalty,omitempty"`    // for owner and operators
-	Host     *hostView             `json:"host,omitempty"`       // likewise
-	Circum   *circumstances        `json:"connection,omitempty"` // likewise
+	Rechecks int64                 `json:"rechecks,omitempty" doc:"the audit whose suspicion it looked at again"`
+	Recheck  int64                 `json:"recheck,omitempty" doc:"the audit that looked at its suspicion again"`
+	Digest   string                `json:"digest,omitempty" doc:"of what was asked"`
+	Results  []availability.Result `json:"results,omitempty" doc:"of a passed audit none: they are known by the draw"`
+	Forfeits bool                  `json:"forfeits,omitempty" doc:"the node earns nothing for the epoch"`
+	Penalty  *slashView            `json:"penalty,omitempty" doc:"for the owner and operators"`
+	Host     *hostView             `json:"host,omitempty" doc:"for the owner and operators"`
+	Circum   *circumstances        `json:"connection,omitempty" doc:"for the owner and operators"`
 }
 
 // hostView is whom an audit asked.
 type hostView struct {
 	Member  bt.MemberID `json:"member"`
 	Owner   string      `json:"owner"`
-	Node    bt.NodeID   `json:"node"` // 0: standard clients
+	Node    bt.NodeID   `json:"node" doc:"0: standard clients"`
 	Name    string      `json:"name,omitempty"`
-	Address string      `json:"address"` // of the claim's last announce or report
+	Address string      `json:"address" doc:"of the claim's last announce or report"`
 }
 
 // circumstances are how an audit went.
@@ -56,7 +56,7 @@ type circumstances struct {
 	RTTMs     int64  `json:"rtt_ms,omitempty"`
 	Client    string `json:"client,omitempty"`
 	Encrypted bool   `json:"encrypted,omitempty"`
-	Incoming  bool   `json:"incoming,omitempty"` // the host connected to us
+	Incoming  bool   `json:"incoming,omitempty" doc:"the host connected to the tracker"`
 	Reason    string `json:"reason,omitempty"`
 }
 
@@ -152,12 +152,18 @@ func (s *site) apiNodeAudits(w http.ResponseWriter, r *http.Request) error {
 	return s.answerAudits(w, r, q)
 }
 
+// auditsView is a page of audits, newest first.
+type auditsView struct {
+	Audits []auditView `json:"audits"`
+	Next   string      `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
 func (s *site) answerAudits(w http.ResponseWriter, r *http.Request, q store.AuditQuery) error {
 	list, next, err := s.Store.Audits(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"audits": ownAuditViews(list), "next": formatBefore(next)})
+	return answer(w, http.StatusOK, auditsView{ownAuditViews(list), formatBefore(next)})
 }
 
 // nodeInPath finds the node that the path names, for its owner and for operators. Others do not learn
@@ -176,11 +182,20 @@ func (s *site) nodeInPath(r *http.Request) (store.Node, error) {
 
 // apiOwnSlashes are the penalties of the member's own nodes.
 func (s *site) apiOwnSlashes(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.Store.Slashes(r.Context(), visitorOf(r).member.ID, adminRows)
+	return s.answerSlashes(w, r, visitorOf(r).member.ID)
+}
+
+// answerSlashes lists the penalties of a member's nodes; of member 0: of all.
+func (s *site) answerSlashes(w http.ResponseWriter, r *http.Request, m bt.MemberID) error {
+	before, limit, err := placeIn(r)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"slashes": slashViews(list)})
+	list, next, err := s.Store.SlashesBefore(r.Context(), m, before, limit)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, slashesView{slashViews(list), formatBefore(next)})
 }
 
 // apiEpochAudits is what anybody needs to draw a settled epoch's audits again, and to compare.
@@ -216,6 +231,7 @@ func (s *site) auditRecord(ctx context.Context, epoch int64) (json.RawMessage, e
 	if err != nil {
 		return nil, err
 	}
+	record.Claims, record.Audits = listed(record.Claims), listed(record.Audits)
 	return json.Marshal(record)
 }
 
@@ -231,9 +247,9 @@ func epochInPath(r *http.Request) (int64, error) {
 // seed itself once the epoch is settled.
 type commitmentView struct {
 	Epoch int64     `json:"epoch"`
-	Hash  string    `json:"hash"` // SHA-256 of the seed, in hex
-	At    time.Time `json:"at"`   // when it was published
-	Seed  string    `json:"seed,omitempty"`
+	Hash  string    `json:"hash" doc:"SHA-256 of the seed, in hex"`
+	At    time.Time `json:"at" doc:"when it was published"`
+	Seed  string    `json:"seed,omitempty" doc:"in hex, once the epoch is settled"`
 }
 
 func newCommitmentView(c store.Commitment) *commitmentView {

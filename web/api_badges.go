@@ -16,19 +16,6 @@ import (
 // badgeRows is how many badges a list shows.
 const badgeRows = 200
 
-// badgeAPI are the routes of badges and collections. A badge is public: whoever has its address may check
-// it.
-func (s *site) badgeAPI(r chi.Router) {
-	r.Get("/badges", s.api(s.asMember(s.apiBadges)))
-	r.Get("/badges/{badge}", s.api(s.apiBadge))
-	r.Get("/badges/{badge}/credential", s.api(s.apiCredential))
-	r.Get("/collections", s.api(s.asAnybody(s.apiCollections)))
-	r.Get("/collections/{collection}", s.api(s.asAnybody(s.apiCollection)))
-	r.Put("/collections/{collection}", s.api(s.asOperator(s.apiPutCollection)))
-	r.Put("/collections/{collection}/torrents/{infohash}", s.api(s.asOperator(s.apiAddToCollection)))
-	r.Delete("/collections/{collection}/torrents/{infohash}", s.api(s.asOperator(s.apiRemoveFromCollection)))
-}
-
 // badgeProblem explains why a collection is not changed.
 func badgeProblem(err error) *problem {
 	if errors.Is(err, store.ErrCollection) {
@@ -49,8 +36,14 @@ type badgeView struct {
 	Torrents   int       `json:"torrents"`
 	Bytes      bt.Bytes  `json:"bytes"`
 	IssuedAt   time.Time `json:"issued_at"`
-	Credential string    `json:"credential"`
-	InfoHashes []string  `json:"infohashes,omitempty"` // for members
+	Credential string    `json:"credential" doc:"signed, to be shown elsewhere"`
+	InfoHashes []string  `json:"infohashes,omitempty" doc:"for members"`
+}
+
+// badgesView is a member's badges, newest first.
+type badgesView struct {
+	Badges []badgeView `json:"badges"`
+	Next   string      `json:"next" doc:"cursor of the next page; empty: this was the last"`
 }
 
 func (s *site) badgeView(b store.Badge) badgeView {
@@ -70,15 +63,21 @@ func (s *site) badge(r *http.Request) (store.Badge, error) {
 }
 
 func (s *site) apiBadges(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.Store.Badges(r.Context(), visitorOf(r).member.ID, badgeRows)
+	limit, err := pageLimit(r)
 	if err != nil {
 		return err
 	}
-	views := []badgeView{}
-	for _, b := range list {
-		views = append(views, s.badgeView(b))
+	after := r.URL.Query().Get("cursor")
+	if after != "" {
+		if _, err := s.Store.Badge(r.Context(), after); errors.Is(err, store.ErrNotFound) {
+			return errCursor
+		}
 	}
-	return answer(w, http.StatusOK, map[string]any{"badges": views})
+	list, next, err := s.Store.BadgesAfter(r.Context(), visitorOf(r).member.ID, after, limit)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, badgesView{views(list, s.badgeView), next})
 }
 
 func (s *site) apiBadge(w http.ResponseWriter, r *http.Request) error {
@@ -119,8 +118,21 @@ type collectionView struct {
 	CreatedAt time.Time               `json:"created_at"`
 	Torrents  int                     `json:"torrents"`
 	Bytes     bt.Bytes                `json:"bytes"`
-	Badges    int                     `json:"badges"`
-	List      []collectionTorrentView `json:"list,omitempty"`
+	Badges    int                     `json:"badges" doc:"that were given for it"`
+	List      []collectionTorrentView `json:"list,omitempty" doc:"its torrents, on its own page"`
+}
+
+// collectionsView is all collections.
+type collectionsView struct {
+	Collections   []collectionView `json:"collections"`
+	PeriodSeconds int64            `json:"badge_period_seconds" doc:"for how long one keeps a collection for a badge"`
+	Next          string           `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
+// collectionBody says what a collection is.
+type collectionBody struct {
+	Title string `json:"title"`
+	About string `json:"about,omitempty"`
 }
 
 type collectionTorrentView struct {
@@ -128,7 +140,7 @@ type collectionTorrentView struct {
 	Name     string    `json:"name"`
 	Size     bt.Bytes  `json:"size_bytes"`
 	Since    time.Time `json:"since"`
-	Hosted   bool      `json:"hosted"` // by the member who asks, proven now
+	Hosted   bool      `json:"hosted" doc:"by the member who asks, proven now"`
 }
 
 func newCollectionView(c store.Collection) collectionView {
@@ -149,11 +161,11 @@ func (s *site) apiCollections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	views := []collectionView{}
-	for _, c := range list {
-		views = append(views, newCollectionView(c))
+	page, next, err := pageOf(r, list, func(c store.Collection) string { return c.Name })
+	if err != nil {
+		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"collections": views, "badge_period_seconds": int64(s.Rules().Availability.BadgePeriod.Seconds())})
+	return answer(w, http.StatusOK, collectionsView{views(page, newCollectionView), int64(s.Rules().Availability.BadgePeriod.Seconds()), next})
 }
 
 func (s *site) apiCollection(w http.ResponseWriter, r *http.Request) error {
@@ -182,10 +194,7 @@ func hostOf(r *http.Request) bt.MemberID {
 }
 
 func (s *site) apiPutCollection(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Title string `json:"title"`
-		About string `json:"about"`
-	}
+	var in collectionBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/swarmstake/swarmstake/availability/challenge"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tracker/catalog"
+	"github.com/swarmstake/swarmstake/web/openapi"
 )
 
 const (
@@ -33,8 +35,8 @@ const (
 // Maintenance is what a node declared, and what it still may in the present period.
 type Maintenance struct {
 	Declared      []MaintenanceSpan `json:"declared"`
-	LeftSeconds   int64             `json:"left_seconds"`
-	MaxSeconds    int64             `json:"max_seconds"`
+	LeftSeconds   int64             `json:"left_seconds" doc:"that may still be declared in the period"`
+	MaxSeconds    int64             `json:"max_seconds" doc:"that may be declared in a period"`
 	PeriodSeconds int64             `json:"period_seconds"`
 }
 
@@ -42,6 +44,27 @@ type Maintenance struct {
 type MaintenanceSpan struct {
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
+}
+
+// challengesView is what a node is to prove.
+type challengesView struct {
+	Challenges   []challenge.Challenge `json:"challenges"`
+	AgainSeconds int                   `json:"again_seconds" doc:"the pause before the next poll"`
+}
+
+// challengesSchema describes challengesView: package challenge writes its own JSON.
+func challengesSchema() openapi.Schema {
+	item := openapi.Object(openapi.Need("piece", openapi.Whole("", 0, maxID)), openapi.Need("block", openapi.Whole("of 16 KiB, within the piece", 0, maxID)),
+		openapi.May("whole", openapi.Bool("the whole piece: no block of it can be checked alone")))
+	one := openapi.Object(openapi.Need("id", openapi.Whole("", 1, maxID)), openapi.Need("nonce", openapi.Text("hexadecimal")), openapi.Need("node", openapi.Whole("", 1, math.MaxUint32)),
+		openapi.Need("infohash", infoHashSchema()), openapi.Need("epoch", openapi.Whole("", 0, maxID)), openapi.Need("time_ms", openapi.Whole("for the answer, from its delivery", 0, maxID)),
+		openapi.Need("deadline", openapi.Time("of the answer")), openapi.Need("bytes", openapi.Whole("of a full answer", 0, maxID)), openapi.Need("items", openapi.List(item)))
+	return openapi.Object(openapi.Need("challenges", openapi.List(one)), openapi.Need("again_seconds", openapi.Whole("the pause before the next poll", 0, maxID)))
+}
+
+// verdictView is what became of an answer.
+type verdictView struct {
+	Verdict string `json:"verdict"`
 }
 
 // apiChallenges delivers challenges; wait=SECONDS holds the answer back until there is one.
@@ -61,7 +84,7 @@ func (s *site) apiChallenges(w http.ResponseWriter, r *http.Request) error {
 	if wait > 0 || len(list) > 0 {
 		again = pollAgain
 	}
-	return answer(w, http.StatusOK, map[string]any{"challenges": list, "again_seconds": int(again.Seconds())})
+	return answer(w, http.StatusOK, challengesView{list, int(again.Seconds())})
 }
 
 func waitOf(r *http.Request) (time.Duration, error) {
@@ -90,7 +113,7 @@ func (s *site) apiAnswerChallenge(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]string{"verdict": verdict})
+	return answer(w, http.StatusOK, verdictView{verdict})
 }
 
 // challengeProblem explains why an answer does not count, or maintenance cannot be declared.

@@ -25,8 +25,8 @@ const (
 // apiEarnings is what the node and its member earned.
 func (s *site) apiEarnings(w http.ResponseWriter, r *http.Request) error {
 	n := visitorOf(r).node
-	if !s.Dev && !s.earnings.allow(asking(r), s.Now()) {
-		return errSlowDown
+	if err := s.limit(s.earnings, asking(r)); err != nil {
+		return err
 	}
 	days := earningsDays
 	if text := r.URL.Query().Get("days"); text != "" {
@@ -46,6 +46,7 @@ func (s *site) apiEarnings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out.Symbol = s.Rules().Economy.Symbol
+	out.Days, out.Torrents, out.Lines = listed(out.Days), listed(out.Torrents), listed(out.Lines)
 	for i := range out.Lines {
 		out.Lines[i].URL = s.BaseURL + receiptPath(out.Lines[i].ID)
 	}
@@ -68,11 +69,17 @@ type ownAudit struct {
 	URL      string               `json:"url"`
 }
 
+// ownAuditsView is a page of them, newest first.
+type ownAuditsView struct {
+	Audits []ownAudit `json:"audits"`
+	Next   int64      `json:"next" doc:"before of the next page; 0: this was the last"`
+}
+
 // apiOwnAudits is a page of the audits of the node, newest first.
 func (s *site) apiOwnAudits(w http.ResponseWriter, r *http.Request) error {
 	n := visitorOf(r).node
-	if !s.Dev && !s.earnings.allow(asking(r), s.Now()) {
-		return errSlowDown
+	if err := s.limit(s.earnings, asking(r)); err != nil {
+		return err
 	}
 	q := store.AuditQuery{Node: n.ID, Limit: auditPage}
 	var err error
@@ -94,7 +101,7 @@ func (s *site) apiOwnAudits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"audits": views, "next": next})
+	return answer(w, http.StatusOK, ownAuditsView{views, next})
 }
 
 func (s *site) ownAudits(r *http.Request, n bt.NodeID, list []store.AuditRow) ([]ownAudit, error) {

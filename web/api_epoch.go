@@ -11,10 +11,19 @@ import (
 
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tracker/bt"
+	"github.com/swarmstake/swarmstake/web/openapi"
 )
 
 // epochPage is how many torrents of an epoch are shown at once.
 const epochPage = 20
+
+// epochView is a settled epoch and a page of what it paid.
+type epochView struct {
+	Epoch      store.EpochReport     `json:"epoch"`
+	Commitment *commitmentView       `json:"commitment" doc:"null: it began before there were any"`
+	Torrents   []store.TorrentReport `json:"torrents"`
+	Next       string                `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
 
 // apiEpoch shows what a settled epoch paid and from what, torrent by torrent: enough for anybody to
 // recompute their own line. Before the settlement the claims and the seed are nobody's business.
@@ -50,7 +59,7 @@ func (s *site) apiEpoch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, err := textAmounts(map[string]any{"epoch": report, "commitment": commitment, "torrents": torrents, "next": next})
+	view, err := textAmounts(epochView{report, commitment, torrents, next})
 	if err != nil {
 		return err
 	}
@@ -85,6 +94,26 @@ func textAmounts(v any) (any, error) {
 		return nil, err
 	}
 	return quoteAmounts(out, false), nil
+}
+
+// textSchema is the schema of what textAmounts makes of a T.
+func textSchema[T any]() openapi.Schema {
+	s := openapi.Of[T]()
+	textAmountsIn(s, false)
+	return s
+}
+
+func textAmountsIn(s openapi.Schema, amount bool) {
+	if s["type"] == "integer" && amount {
+		s["type"], s["pattern"] = "string", openapi.Amount("")["pattern"]
+	}
+	if of, ok := s["items"].(openapi.Schema); ok {
+		textAmountsIn(of, amount)
+	}
+	fields, _ := s["properties"].(map[string]any)
+	for name, f := range fields {
+		textAmountsIn(f.(openapi.Schema), strings.Contains(name, "utok"))
+	}
 }
 
 func quoteAmounts(v any, amount bool) any {

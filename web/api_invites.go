@@ -38,24 +38,52 @@ func typedInvite(text string) string {
 	return strings.ToUpper(strings.TrimSpace(text[:min(len(text), maxInviteText)]))
 }
 
+// invitesView is a member's invitations, newest first.
+type invitesView struct {
+	Invites      []inviteView `json:"invites"`
+	Registration string       `json:"registration" doc:"who may join here"`
+	Next         string       `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
+// newInviteView is an invitation that was made.
+type newInviteView struct {
+	Code      string    `json:"code" doc:"shown once"`
+	URL       string    `json:"url" doc:"where whoever is invited signs up"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// inviteView is an invitation of the member's, without its code.
+type inviteView struct {
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	UsedAt    *time.Time `json:"used_at"`
+	UsedBy    string     `json:"used_by" doc:"the new member's name; empty: nobody yet"`
+}
+
 func (s *site) apiInvite(w http.ResponseWriter, r *http.Request) error {
 	i, err := s.invite(r)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"code": i.Code, "url": i.URL, "expires_at": utc(i.ExpiresMs)})
+	return answer(w, http.StatusCreated, newInviteView{i.Code, i.URL, utc(i.ExpiresMs)})
 }
 
 func (s *site) apiInvites(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.Store.Invites(r.Context(), visitorOf(r).member.ID, inviteRows)
+	after, err := parseCursor(r.URL.Query().Get("cursor"))
 	if err != nil {
 		return err
 	}
-	out := []map[string]any{}
-	for _, i := range list {
-		out = append(out, map[string]any{"created_at": utc(i.CreatedMs), "expires_at": utc(i.ExpiresMs), "used_at": utcOrNil(i.UsedMs), "used_by": i.UsedBy})
+	limit, err := pageLimit(r)
+	if err != nil {
+		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"invites": out, "registration": s.Rules().Economy.Registration})
+	list, next, err := s.Store.InvitesPage(r.Context(), visitorOf(r).member.ID, after, limit)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, invitesView{views(list, func(i store.Invitation) inviteView {
+		return inviteView{utc(i.CreatedMs), utc(i.ExpiresMs), utcOrNil(i.UsedMs), i.UsedBy}
+	}), s.Rules().Economy.Registration, formatCursor(next)})
 }
 
 // stateOf says in a word what became of an invitation.

@@ -23,26 +23,33 @@ func (s *site) apiHead(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, headView(h))
 }
 
-func headView(h store.ChainHead) map[string]any {
-	return map[string]any{"head": h.Head.String(), "row": h.Row, "at": utcOrNil(h.AtMs)}
+// headAnswer is a link of the hash chain.
+type headAnswer struct {
+	Head string     `json:"head" doc:"SHA-256 over all rows until this one, in hex"`
+	Row  int64      `json:"row"`
+	At   *time.Time `json:"at" doc:"null: there is no row yet"`
+}
+
+func headView(h store.ChainHead) headAnswer {
+	return headAnswer{h.Head.String(), h.Row, utcOrNil(h.AtMs)}
 }
 
 // receiptView is all that is known of a transfer.
 type receiptView struct {
 	ID       string         `json:"id"`
-	Row      int64          `json:"row"`
+	Row      int64          `json:"row" doc:"of the ledger"`
 	At       time.Time      `json:"at"`
 	Asset    tokens.Asset   `json:"asset"`
-	Amount   Utok           `json:"amount"` // of the asset's smallest unit
+	Amount   Utok           `json:"amount" doc:"of the asset's smallest unit"`
 	From     tokens.Account `json:"from"`
 	To       tokens.Account `json:"to"`
 	Code     tokens.Code    `json:"code"`
 	Ref      string         `json:"ref"`
-	What     string         `json:"what"`
-	Why      string         `json:"why"`
+	What     string         `json:"what" doc:"in words"`
+	Why      string         `json:"why" doc:"in words"`
 	Evidence []linkView     `json:"evidence"`
 	Parties  []linkView     `json:"parties"`
-	Head     map[string]any `json:"head"` // the first that commits to it
+	Head     headAnswer     `json:"head" doc:"the first that commits to it"`
 }
 
 // linkView is a thing that a transfer is about. URL is its page, if it has one.
@@ -50,7 +57,7 @@ type linkView struct {
 	Kind string `json:"kind"`
 	ID   string `json:"id"`
 	Name string `json:"name,omitempty"`
-	URL  string `json:"url,omitempty"`
+	URL  string `json:"url,omitempty" doc:"path of its page, if it has one"`
 }
 
 func (s *site) apiReceipt(w http.ResponseWriter, r *http.Request) error {

@@ -15,10 +15,18 @@ const (
 	lookBurst = 1000
 )
 
+// marketView is a page of the market.
+type marketView struct {
+	Symbol   string          `json:"symbol" doc:"of the token"`
+	Economy  MarketEconomy   `json:"economy"`
+	Torrents []MarketTorrent `json:"torrents"`
+	Next     string          `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
 // apiMarket is a page of what hosts choose from.
 func (s *site) apiMarket(w http.ResponseWriter, r *http.Request) error {
-	if !s.Dev && !s.looks.allow(asking(r), s.Now()) {
-		return errSlowDown
+	if err := s.limit(s.looks, asking(r)); err != nil {
+		return err
 	}
 	limit, err := pageLimit(r)
 	if err != nil {
@@ -38,7 +46,7 @@ func (s *site) apiMarket(w http.ResponseWriter, r *http.Request) error {
 		page = page[:limit]
 		next = formatBefore(int64(page[limit-1].ID))
 	}
-	return answer(w, http.StatusOK, map[string]any{"symbol": s.Rules().Economy.Symbol, "economy": economy, "torrents": page, "next": next})
+	return answer(w, http.StatusOK, marketView{s.Rules().Economy.Symbol, economy, page, next})
 }
 
 // asking is who asks, as limiters see it.

@@ -39,12 +39,31 @@ func (s *site) letters(groups int) string {
 	return out.String()
 }
 
+// pairingView is a code with which a node introduces itself.
+type pairingView struct {
+	Code      string    `json:"code"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// pairBody is how a node introduces itself.
+type pairBody struct {
+	Code      string `json:"code" doc:"of its owner, see POST /nodes/codes"`
+	PublicKey string `json:"public_key" doc:"32 bytes of an Ed25519 key in base64url without padding"`
+	Name      string `json:"name,omitempty" doc:"at most 60 bytes"`
+}
+
+// pairedView is a node that was paired.
+type pairedView struct {
+	NodeID bt.NodeID `json:"node_id"`
+	Member string    `json:"member" doc:"its owner"`
+}
+
 func (s *site) apiCode(w http.ResponseWriter, r *http.Request) error {
 	code, expires, err := s.pairingCode(r)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"code": code, "expires_at": utc(expires)})
+	return answer(w, http.StatusCreated, pairingView{code, utc(expires)})
 }
 
 func (s *site) pairingCode(r *http.Request) (string, int64, error) {
@@ -54,19 +73,15 @@ func (s *site) pairingCode(r *http.Request) (string, int64, error) {
 }
 
 func (s *site) apiPair(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Code      string `json:"code"`
-		PublicKey string `json:"public_key"`
-		Name      string `json:"name"`
-	}
+	var in pairBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if !s.Dev && !s.signIns.allow("pair "+s.network(r), s.Now()) {
-		return errSlowDown
+	if err := s.limit(s.signIns, "pair "+s.network(r)); err != nil {
+		return err
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(in.PublicKey)
-	if err != nil || len(raw) != ed25519.PublicKeySize {
+	if err != nil || len(raw) != ed25519.PublicKeySize || !soundKey([32]byte(raw)) {
 		return fail(http.StatusUnprocessableEntity, "public_key", "public_key must be the 32 bytes of an Ed25519 key in base64url without padding.")
 	}
 	name, err := cleanText([]byte(in.Name), "name", maxNodeName)
@@ -85,7 +100,27 @@ func (s *site) apiPair(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"node_id": n.ID, "member": n.MemberName})
+	return answer(w, http.StatusCreated, pairedView{n.ID, n.MemberName})
+}
+
+// nodeView is a node as its owner sees it.
+type nodeView struct {
+	NodeID       bt.NodeID      `json:"node_id"`
+	Name         string         `json:"name"`
+	State        string         `json:"state" enum:"active,suspended"`
+	LastReportAt *time.Time     `json:"last_report_at" doc:"null: it did not report yet"`
+	CreatedAt    time.Time      `json:"created_at"`
+	Collateral   Utok           `json:"collateral_utok"`
+	Retained     Utok           `json:"retained_utok" doc:"of its earnings, kept as collateral"`
+	Claims       int            `json:"claims" doc:"torrents that it says it hosts"`
+	Claimed      bt.Bytes       `json:"claimed_bytes"`
+	Audits       map[string]int `json:"audits" doc:"that were made of it, by verdict"`
+}
+
+// nodesView is a member's nodes.
+type nodesView struct {
+	Nodes []nodeView `json:"nodes"`
+	Next  string     `json:"next" doc:"cursor of the next page; empty: this was the last"`
 }
 
 func (s *site) apiNodes(w http.ResponseWriter, r *http.Request) error {
@@ -93,14 +128,13 @@ func (s *site) apiNodes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := []map[string]any{}
-	for _, n := range nodes {
-		out = append(out, map[string]any{
-			"node_id": n.ID, "name": n.Name, "state": nodeState(n.Node), "last_report_at": utcOrNil(n.LastReportMs), "created_at": utc(n.CreatedMs),
-			"collateral_utok": Utok(n.Collateral), "retained_utok": Utok(n.Retained), "claims": n.Claims, "claimed_bytes": n.Claimed, "audits": n.Audits,
-		})
+	page, next, err := pageOf(r, nodes, func(n store.NodeSummary) string { return numberKey(int64(n.ID)) })
+	if err != nil {
+		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"nodes": out})
+	return answer(w, http.StatusOK, nodesView{views(page, func(n store.NodeSummary) nodeView {
+		return nodeView{n.ID, n.Name, nodeState(n.Node), utcOrNil(n.LastReportMs), utc(n.CreatedMs), Utok(n.Collateral), Utok(n.Retained), n.Claims, n.Claimed, n.Audits}
+	}), next})
 }
 
 func nodeState(n store.Node) string {
@@ -120,8 +154,8 @@ func nodeID(r *http.Request) (bt.NodeID, error) {
 
 func (s *site) apiReport(w http.ResponseWriter, r *http.Request) error {
 	var in Report
-	if !s.Dev && !s.reports.allow(fmt.Sprint(visitorOf(r).node.ID), s.Now()) {
-		return errSlowDown
+	if err := s.limit(s.reports, fmt.Sprint(visitorOf(r).node.ID)); err != nil {
+		return err
 	}
 	body, err := readJSON(r, &in)
 	if err != nil {
@@ -136,15 +170,7 @@ func (s *site) apiReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if out.Accepted == nil {
-		out.Accepted = []string{}
-	}
-	if out.Refused == nil {
-		out.Refused = []RefusedClaim{}
-	}
-	if out.Rechecking == nil {
-		out.Rechecking = []string{}
-	}
+	out.Accepted, out.Refused, out.Rechecking = listed(out.Accepted), listed(out.Refused), listed(out.Rechecking)
 	return answer(w, http.StatusOK, out)
 }
 
@@ -153,8 +179,6 @@ func (s *site) apiStatus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if out.Claims == nil {
-		out.Claims = []ClaimStatus{}
-	}
+	out.Claims = listed(out.Claims)
 	return answer(w, http.StatusOK, out)
 }

@@ -6,17 +6,30 @@ import (
 	"net/netip"
 )
 
+// portBody is the port that peers connect to.
+type portBody struct {
+	Port uint16 `json:"port"`
+}
+
+// portView says whether peers reach a node.
+type portView struct {
+	Addr      netip.Addr `json:"addr" doc:"from which it asked"`
+	Reachable bool       `json:"reachable"`
+	Reason    string     `json:"reason" doc:"why not; empty: it is"`
+}
+
 // apiPort connects to the address that a node's request came from, and no other, to tell it whether peers
 // reach it.
 func (s *site) apiPort(w http.ResponseWriter, r *http.Request) error {
 	node := *visitorOf(r).node
 	// Whoever shares an address with others must not map their ports with many nodes of his.
-	if !s.Dev && !(s.ports.allow(fmt.Sprint(node.ID), s.Now()) && s.portsAt.allow(s.network(r), s.Now())) {
-		return errSlowDown
+	if err := s.limit(s.ports, fmt.Sprint(node.ID)); err != nil {
+		return err
 	}
-	var in struct {
-		Port uint16 `json:"port"`
+	if err := s.limit(s.portsAt, s.network(r)); err != nil {
+		return err
 	}
+	var in portBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -25,5 +38,5 @@ func (s *site) apiPort(w http.ResponseWriter, r *http.Request) error {
 	}
 	addr := s.ClientAddr(r).Unmap()
 	reachable, reason := s.Serving.TestPort(r.Context(), node, netip.AddrPortFrom(addr, in.Port))
-	return answer(w, http.StatusOK, map[string]any{"addr": addr, "reachable": reachable, "reason": reason})
+	return answer(w, http.StatusOK, portView{addr, reachable, reason})
 }

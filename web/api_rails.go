@@ -35,12 +35,21 @@ func (s *site) onRail(name string) error {
 	return nil
 }
 
+// depositBody is a payment in.
+type depositBody struct {
+	Rail   string `json:"rail" doc:"one of those that GET /withdrawals lists"`
+	Amount Utok   `json:"amount_quote,omitempty" doc:"for rails that do not know it themselves"`
+	Code   string `json:"code,omitempty" doc:"the evidence, such as a voucher's code"`
+}
+
+// depositedView is quote that came in.
+type depositedView struct {
+	movedAnswer
+	Amount Utok `json:"amount_quote"`
+}
+
 func (s *site) apiDeposit(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Rail   string `json:"rail"`
-		Amount Utok   `json:"amount_quote"` // for rails that do not know it themselves
-		Code   string `json:"code"`         // such as a voucher's
-	}
+	var in depositBody
 	o, err := s.onceBody(r, &in)
 	if err != nil {
 		return err
@@ -55,9 +64,7 @@ func (s *site) apiDeposit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := movedView(done.Moved)
-	v["amount_quote"] = Utok(done.Amount)
-	return answer(w, http.StatusCreated, v)
+	return answer(w, http.StatusCreated, depositedView{movedView(done.Moved), Utok(done.Amount)})
 }
 
 // deposit takes quote in. Wrong evidence uses up attempts of the member and of the network; right
@@ -85,14 +92,14 @@ func (s *site) attempt(r *http.Request, o store.Once) (back func(), err error) {
 	if s.Dev {
 		return func() {}, nil
 	}
-	member, ok := s.codes.take(fmt.Sprintf("member %d", o.Member), s.Now())
-	if !ok {
-		return nil, errSlowDown
+	member, err := s.codes.take(fmt.Sprintf("member %d", o.Member), s.Now())
+	if err != nil {
+		return nil, err
 	}
-	network, ok := s.codes.take("from "+s.network(r), s.Now())
-	if !ok {
+	network, err := s.codes.take("from "+s.network(r), s.Now())
+	if err != nil {
 		member()
-		return nil, errSlowDown
+		return nil, err
 	}
 	return func() { member(); network() }, nil
 }
@@ -104,8 +111,8 @@ type withdrawalView struct {
 	To        string     `json:"to,omitempty"`
 	Amount    Utok       `json:"amount_quote"`
 	State     rail.State `json:"state"`
-	Reference string     `json:"reference,omitempty"`
-	Why       string     `json:"why,omitempty"` // it was returned
+	Reference string     `json:"reference,omitempty" doc:"of the payment, where the rail has one"`
+	Why       string     `json:"why,omitempty" doc:"it was returned"`
 	CreatedAt time.Time  `json:"created_at"`
 	ChangedAt time.Time  `json:"changed_at"`
 }
@@ -114,12 +121,22 @@ func newWithdrawalView(w rail.Withdrawal) withdrawalView {
 	return withdrawalView{w.ID, w.Rail, w.To, Utok(w.Amount), w.State, w.Reference, w.Why, utc(w.CreatedMs), utc(w.ChangedMs)}
 }
 
+// withdrawBody is an order to pay out.
+type withdrawBody struct {
+	Rail   string `json:"rail"`
+	Amount Utok   `json:"amount_quote"`
+	To     string `json:"to,omitempty" doc:"the payee, as the rail names them; a voucher needs none"`
+}
+
+// withdrewView is quote that was ordered out, or taken back.
+type withdrewView struct {
+	movedAnswer
+	Withdrawal withdrawalView `json:"withdrawal"`
+	Code       string         `json:"code,omitempty" doc:"of the voucher; shown once"`
+}
+
 func (s *site) apiWithdraw(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Rail   string `json:"rail"`
-		Amount Utok   `json:"amount_quote"`
-		To     string `json:"to"`
-	}
+	var in withdrawBody
 	o, err := s.onceBody(r, &in)
 	if err != nil {
 		return err
@@ -132,12 +149,7 @@ func (s *site) apiWithdraw(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := movedView(out.Moved)
-	v["withdrawal"] = newWithdrawalView(out.Withdrawal)
-	if out.Code != "" {
-		v["code"] = out.Code
-	}
-	return answer(w, http.StatusCreated, v)
+	return answer(w, http.StatusCreated, withdrewView{movedView(out.Moved), newWithdrawalView(out.Withdrawal), string(out.Code)})
 }
 
 func (s *site) withdraw(r *http.Request, o store.Once, order store.WithdrawOrder) (store.Withdrawn, error) {
@@ -147,16 +159,23 @@ func (s *site) withdraw(r *http.Request, o store.Once, order store.WithdrawOrder
 	return s.Store.Withdraw(r.Context(), o, order)
 }
 
+// withdrawalsView is a member's withdrawals, newest first.
+type withdrawalsView struct {
+	Withdrawals []withdrawalView `json:"withdrawals"`
+	Rails       []string         `json:"rails" doc:"ways to pay in and out"`
+	Next        string           `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
 func (s *site) apiWithdrawals(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.Store.Withdrawals(r.Context(), visitorOf(r).member.ID, withdrawalRows)
+	before, limit, err := placeIn(r)
 	if err != nil {
 		return err
 	}
-	views := []withdrawalView{}
-	for _, x := range list {
-		views = append(views, newWithdrawalView(x))
+	list, next, err := s.Store.WithdrawalsBefore(r.Context(), visitorOf(r).member.ID, before, limit)
+	if err != nil {
+		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"withdrawals": views, "rails": s.rails()})
+	return answer(w, http.StatusOK, withdrawalsView{views(list, newWithdrawalView), s.rails(), formatBefore(next)})
 }
 
 func (s *site) apiTakeBack(w http.ResponseWriter, r *http.Request) error {
@@ -168,9 +187,7 @@ func (s *site) apiTakeBack(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := movedView(out.Moved)
-	v["withdrawal"] = newWithdrawalView(out.Withdrawal)
-	return answer(w, http.StatusOK, v)
+	return answer(w, http.StatusOK, withdrewView{movedAnswer: movedView(out.Moved), Withdrawal: newWithdrawalView(out.Withdrawal)})
 }
 
 // numberInPath is the number of a thing that the path names.

@@ -11,10 +11,23 @@ import (
 // salePriceView is what an amount would cost and bring now; what cannot be has a reason instead.
 type salePriceView struct {
 	Tokens       Utok   `json:"tokens_utok"`
-	Cost         *Utok  `json:"cost_quote"`
-	Reason       string `json:"reason,omitempty"`
-	Refund       *Utok  `json:"refund_quote"`
-	RefundReason string `json:"refund_reason,omitempty"`
+	Cost         *Utok  `json:"cost_quote" doc:"null: it cannot be bought"`
+	Reason       string `json:"reason,omitempty" doc:"why not"`
+	Refund       *Utok  `json:"refund_quote" doc:"null: it cannot be sold back"`
+	RefundReason string `json:"refund_reason,omitempty" doc:"why not"`
+}
+
+// saleAnswer is where the sale stands.
+type saleAnswer struct {
+	Symbol      string          `json:"symbol" doc:"of the token"`
+	QuoteSymbol string          `json:"quote_symbol" doc:"of what it is bought with"`
+	Serial      int64           `json:"serial" doc:"of the last trade"`
+	Sold        Utok            `json:"sold_utok"`
+	Limit       Utok            `json:"limit_utok" doc:"the most that is ever sold"`
+	Marginal    Utok            `json:"marginal_price_quote" doc:"of the next token"`
+	Reserve     Utok            `json:"reserve_quote"`
+	Prices      []salePriceView `json:"prices" doc:"of the amounts that were asked for"`
+	Capacity    capacityAnswer  `json:"capacity"`
 }
 
 func (s *site) apiSale(w http.ResponseWriter, r *http.Request) error {
@@ -37,11 +50,7 @@ func (s *site) apiSale(w http.ResponseWriter, r *http.Request) error {
 		v.Refund, v.RefundReason = s.priceOr(r, p.Refund, p.RefundErr)
 		prices = append(prices, v)
 	}
-	return answer(w, http.StatusOK, map[string]any{
-		"symbol": s.Rules().Economy.Symbol, "quote_symbol": s.QuoteSymbol, "serial": st.Serial,
-		"sold_utok": Utok(st.Sold), "limit_utok": Utok(st.Limit), "marginal_price_quote": Utok(st.Marginal),
-		"reserve_quote": Utok(st.Reserve), "prices": prices, "capacity": capacityView(c),
-	})
+	return answer(w, http.StatusOK, saleAnswer{s.Rules().Economy.Symbol, s.QuoteSymbol, st.Serial, Utok(st.Sold), Utok(st.Limit), Utok(st.Marginal), Utok(st.Reserve), prices, capacityView(c)})
 }
 
 func (s *site) priceOr(r *http.Request, price tokens.Amount, err error) (*Utok, string) {
@@ -52,12 +61,19 @@ func (s *site) priceOr(r *http.Request, price tokens.Amount, err error) (*Utok, 
 }
 
 // capacityView is what the sale can still give and take.
-func capacityView(c store.SaleCapacity) map[string]any {
-	return map[string]any{
-		"available_utok": Utok(c.Available), "redeemable_utok": Utok(c.Sold), "supply_utok": Utok(c.Supply),
-		"price_quote": Utok(c.Price), "floor_quote": Utok(c.Floor),
-		"locked_quote": Utok(c.Locked), "buffer_quote": Utok(c.Buffer), "mature_buffer_quote": Utok(c.Mature),
-	}
+type capacityAnswer struct {
+	Available  Utok `json:"available_utok" doc:"can still be bought"`
+	Redeemable Utok `json:"redeemable_utok" doc:"can be sold back"`
+	Supply     Utok `json:"supply_utok"`
+	Price      Utok `json:"price_quote"`
+	Floor      Utok `json:"floor_quote"`
+	Locked     Utok `json:"locked_quote"`
+	Buffer     Utok `json:"buffer_quote"`
+	Mature     Utok `json:"mature_buffer_quote"`
+}
+
+func capacityView(c store.SaleCapacity) capacityAnswer {
+	return capacityAnswer{Utok(c.Available), Utok(c.Sold), Utok(c.Supply), Utok(c.Price), Utok(c.Floor), Utok(c.Locked), Utok(c.Buffer), Utok(c.Mature)}
 }
 
 // parseAmounts reads whole tokens with up to 6 decimals, separated by commas.
@@ -92,8 +108,8 @@ func parseAmount(text string) (tokens.Amount, error) {
 // tokensIn are the fields in which a trade names its tokens: in the smallest unit, or whole ones
 // with decimals.
 type tokensIn struct {
-	TokensUtok Utok   `json:"tokens_utok"`
-	Tokens     string `json:"tokens"`
+	TokensUtok Utok   `json:"tokens_utok,omitempty" doc:"or tokens"`
+	Tokens     string `json:"tokens,omitempty" doc:"whole tokens with at most 6 decimals, such as 0.5; or tokens_utok"`
 }
 
 func (t tokensIn) amount() (tokens.Amount, error) {
@@ -103,11 +119,14 @@ func (t tokensIn) amount() (tokens.Amount, error) {
 	return positive(t.TokensUtok, "tokens_utok")
 }
 
+// buyBody is an order to buy.
+type buyBody struct {
+	tokensIn
+	MaxCost Utok `json:"max_cost" doc:"in quote; if it costs more by then, nothing happens"`
+}
+
 func (s *site) apiBuy(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		tokensIn
-		MaxCost Utok `json:"max_cost"`
-	}
+	var in buyBody
 	o, err := s.onceBody(r, &in)
 	if err != nil {
 		return err
@@ -126,21 +145,30 @@ func (s *site) apiBuy(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, boughtView(b))
 }
 
-func boughtView(b store.Bought) map[string]any {
-	v := movedView(b.Moved)
-	v["serial"], v["tokens_utok"], v["cost_quote"] = b.Serial, Utok(b.Tokens), Utok(b.Cost)
-	return v
+// boughtAnswer is what was bought.
+type boughtAnswer struct {
+	movedAnswer
+	Serial int64 `json:"serial" doc:"of the trade"`
+	Tokens Utok  `json:"tokens_utok"`
+	Cost   Utok  `json:"cost_quote"`
+}
+
+func boughtView(b store.Bought) boughtAnswer {
+	return boughtAnswer{movedView(b.Moved), b.Serial, Utok(b.Tokens), Utok(b.Cost)}
+}
+
+// exchangeBody is an order for as much as a sum buys.
+type exchangeBody struct {
+	Serial  int64 `json:"serial" doc:"the member's own; it rises from one exchange to the next"`
+	Min     Utok  `json:"min_utok" doc:"if it would buy less, nothing happens"`
+	Max     Utok  `json:"max_utok"`
+	MaxCost Utok  `json:"max_cost" doc:"in quote"`
 }
 
 // apiExchange buys the most tokens from min to max that cost at most max_cost, or nothing. Serial
 // is the member's own and rises from one exchange to the next.
 func (s *site) apiExchange(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Serial  int64 `json:"serial"`
-		Min     Utok  `json:"min_utok"`
-		Max     Utok  `json:"max_utok"`
-		MaxCost Utok  `json:"max_cost"`
-	}
+	var in exchangeBody
 	o, err := s.onceBody(r, &in)
 	if err != nil {
 		return err
@@ -165,11 +193,22 @@ func (s *site) apiExchange(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, boughtView(b))
 }
 
+// sellBody is an order to sell back.
+type sellBody struct {
+	tokensIn
+	MinRefund Utok `json:"min_refund" doc:"in quote; if it brings less by then, nothing happens"`
+}
+
+// soldView is what was sold back.
+type soldView struct {
+	movedAnswer
+	Serial int64 `json:"serial" doc:"of the trade"`
+	Tokens Utok  `json:"tokens_utok"`
+	Refund Utok  `json:"refund_quote"`
+}
+
 func (s *site) apiSell(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		tokensIn
-		MinRefund Utok `json:"min_refund"`
-	}
+	var in sellBody
 	o, err := s.onceBody(r, &in)
 	if err != nil {
 		return err
@@ -185,7 +224,5 @@ func (s *site) apiSell(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := movedView(sold.Moved)
-	v["serial"], v["tokens_utok"], v["refund_quote"] = sold.Serial, Utok(sold.Tokens), Utok(sold.Refund)
-	return answer(w, http.StatusCreated, v)
+	return answer(w, http.StatusCreated, soldView{movedView(sold.Moved), sold.Serial, Utok(sold.Tokens), Utok(sold.Refund)})
 }

@@ -16,7 +16,7 @@ const (
 // sponsorView is a running sponsorship of a torrent.
 type sponsorView struct {
 	ID      int64     `json:"id"`
-	Sponsor string    `json:"sponsor"` // a member's name, or "treasury"
+	Sponsor string    `json:"sponsor" doc:"a member's name, or treasury"`
 	Budget  Utok      `json:"budget_utok"`
 	Left    Utok      `json:"left_utok"`
 	StartAt time.Time `json:"start_at"`
@@ -43,15 +43,24 @@ func (s *site) sponsors(r *http.Request, t store.Torrent) ([]sponsorView, error)
 	return out, nil
 }
 
+// sponsorBody pays others' downloads of a torrent.
+type sponsorBody struct {
+	Amount Utok  `json:"amount_utok"`
+	Hours  int64 `json:"hours" doc:"for how long; what is left then comes back"`
+}
+
+// sponsoredView is a sponsorship that began.
+type sponsoredView struct {
+	movedAnswer
+	Sponsor sponsorView `json:"sponsor"`
+}
+
 func (s *site) apiSponsor(w http.ResponseWriter, r *http.Request) error {
 	t, err := s.torrent(r)
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Amount Utok  `json:"amount_utok"`
-		Hours  int64 `json:"hours"`
-	}
+	var in sponsorBody
 	o, err := s.onceBody(r, &in)
 	if err != nil {
 		return err
@@ -64,9 +73,8 @@ func (s *site) apiSponsor(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := movedView(sp.Moved)
-	v["sponsor"] = sponsorView{sp.ID, visitorOf(r).member.Name, Utok(sp.Budget), Utok(sp.Left), utc(sp.StartMs), utc(sp.EndMs)}
-	return answer(w, http.StatusCreated, v)
+	return answer(w, http.StatusCreated, sponsoredView{movedView(sp.Moved),
+		sponsorView{sp.ID, visitorOf(r).member.Name, Utok(sp.Budget), Utok(sp.Left), utc(sp.StartMs), utc(sp.EndMs)}})
 }
 
 func (s *site) sponsor(r *http.Request, o store.Once, t store.Torrent, amount tokens.Amount, d time.Duration) (store.Sponsored, error) {
@@ -78,14 +86,23 @@ func sponsorTime(n int64, unit time.Duration) time.Duration {
 	return time.Duration(min(max(n, 0), int64(2*store.MaxSponsor/unit))) * unit
 }
 
+// freeBody makes a torrent cost nothing.
+type freeBody struct {
+	Until *time.Time `json:"until" doc:"at most 365 days from now; null: it costs again"`
+}
+
+// freeUntilView says until when a torrent costs nothing.
+type freeUntilView struct {
+	InfoHash  string     `json:"infohash"`
+	FreeUntil *time.Time `json:"free_until" doc:"null: it costs"`
+}
+
 func (s *site) apiFree(w http.ResponseWriter, r *http.Request) error {
 	t, err := s.torrent(r)
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Until *time.Time `json:"until"` // null: it costs again
-	}
+	var in freeBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -96,7 +113,7 @@ func (s *site) apiFree(w http.ResponseWriter, r *http.Request) error {
 	if err := s.setFree(r, t, until); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"infohash": t.InfoHash.String(), "free_until": in.Until})
+	return answer(w, http.StatusOK, freeUntilView{t.InfoHash.String(), in.Until})
 }
 
 // setFree makes a torrent cost nothing until a time, or ends that with the zero time, and tells

@@ -19,6 +19,13 @@ func (s *site) apiStake(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, movedView(moved))
 }
 
+// unstakedView is stake on its way back.
+type unstakedView struct {
+	movedAnswer
+	Unbonding unbondingView `json:"unbonding"`
+	Left      bool          `json:"left" doc:"the stake fell below the gate price: the member is a guest now"`
+}
+
 func (s *site) apiUnstake(w http.ResponseWriter, r *http.Request) error {
 	o, amount, err := s.amountBody(r)
 	if err != nil {
@@ -28,9 +35,7 @@ func (s *site) apiUnstake(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := movedView(out.Moved)
-	v["unbonding"], v["left"] = unbondingViews([]store.Unbonding{out.Entry})[0], out.Left
-	return answer(w, http.StatusCreated, v)
+	return answer(w, http.StatusCreated, unstakedView{movedView(out.Moved), unbondingViews([]store.Unbonding{out.Entry})[0], out.Left})
 }
 
 func (s *site) apiPledge(w http.ResponseWriter, r *http.Request) error {
@@ -58,11 +63,14 @@ func (s *site) apiCollateral(w http.ResponseWriter, r *http.Request, move moveCo
 	return answer(w, http.StatusCreated, movedView(moved))
 }
 
+// amountIn is how much is to be moved.
+type amountIn struct {
+	Amount Utok `json:"amount_utok"`
+}
+
 // amountBody reads {"amount_utok"} with its Idempotency-Key.
 func (s *site) amountBody(r *http.Request) (store.Once, tokens.Amount, error) {
-	var in struct {
-		Amount Utok `json:"amount_utok"`
-	}
+	var in amountIn
 	o, err := s.onceBody(r, &in)
 	if err != nil {
 		return o, 0, err

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -47,8 +46,9 @@ type torrentView struct {
 	Uploader      string    `json:"uploader"`
 	CreatedAt     time.Time `json:"created_at"`
 
-	FreeUntil *time.Time    `json:"free_until"`         // freeleech; null: it costs
-	Sponsors  []sponsorView `json:"sponsors,omitempty"` // on its own page
+	FreeUntil *time.Time    `json:"free_until" doc:"until when it costs nothing; null: it costs"`
+	Sponsors  []sponsorView `json:"sponsors,omitempty" doc:"who pays for it, on its own page"`
+	Tags      []string      `json:"tags,omitempty" doc:"on its own page"`
 }
 
 func (s *site) torrentView(t store.Torrent) torrentView {
@@ -59,6 +59,12 @@ func (s *site) torrentView(t store.Torrent) torrentView {
 	}
 	v.Seeders, v.Downloaded, v.Leechers = s.Live.Swarm(t.ID)
 	return v
+}
+
+// torrentsView is a page of torrents.
+type torrentsView struct {
+	Torrents []torrentView `json:"torrents"`
+	Next     string        `json:"next" doc:"cursor of the next page; empty: this was the last"`
 }
 
 func (s *site) apiTorrents(w http.ResponseWriter, r *http.Request) error {
@@ -76,7 +82,7 @@ func (s *site) apiTorrents(w http.ResponseWriter, r *http.Request) error {
 		v.Description = "" // on its own page
 		views = append(views, v)
 	}
-	return answer(w, http.StatusOK, map[string]any{"torrents": views, "next": formatCursor(next)})
+	return answer(w, http.StatusOK, torrentsView{views, formatCursor(next)})
 }
 
 // torrent finds the torrent that the path names.
@@ -101,7 +107,18 @@ func (s *site) apiTorrent(w http.ResponseWriter, r *http.Request) error {
 	if v.Sponsors, err = s.sponsors(r, t); err != nil {
 		return err
 	}
+	if v.Tags, err = s.Store.Tags(r.Context(), t.ID); err != nil {
+		return err
+	}
 	return answer(w, http.StatusOK, v)
+}
+
+// uploadedView is a torrent that was taken in.
+type uploadedView struct {
+	InfoHash string   `json:"infohash"`
+	Name     string   `json:"name"`
+	Size     bt.Bytes `json:"size_bytes"`
+	Changed  bool     `json:"changed" doc:"it has another info-hash than the file had: seed the one that GET /torrents/{infohash}/file gives"`
 }
 
 func (s *site) apiUpload(w http.ResponseWriter, r *http.Request) error {
@@ -109,7 +126,7 @@ func (s *site) apiUpload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, map[string]any{"infohash": up.hash.String(), "name": up.name, "size_bytes": up.size, "changed": up.changed})
+	return answer(w, http.StatusCreated, uploadedView{up.hash.String(), up.name, up.size, up.changed})
 }
 
 // uploaded is a torrent that was just taken in.
@@ -136,16 +153,14 @@ func (s *site) takeUpload(r *http.Request) (up uploaded, fields map[string]strin
 	if err != nil {
 		return up, fields, err
 	}
-	n, changed, err := s.checkUpload(data, fields)
+	n, changed, err := CheckTorrent(data, s.Source, fields)
 	if err != nil {
 		return up, fields, err
 	}
 	n.Uploader = visitorOf(r).member.ID
 	up = uploaded{n.InfoHash, n.Name, n.Size, changed}
 	if fields["draft"] != "" {
-		if _, err = s.Store.AddDraft(r.Context(), n, changed); errors.Is(err, store.ErrExists) {
-			err = errUploaded(n.InfoHash)
-		}
+		_, err = s.keepDraft(r, n, changed)
 		return up, fields, err
 	}
 	id, err := s.Store.AddTorrent(r.Context(), n)
@@ -160,39 +175,11 @@ func (s *site) takeUpload(r *http.Request) (up uploaded, fields map[string]strin
 
 // mayUpload bounds how often a member uploads, or changes what they uploaded.
 func (s *site) mayUpload(r *http.Request) error {
-	if !s.Dev && !s.uploads.allow(fmt.Sprint(visitorOf(r).member.ID), s.Now()) {
-		return errSlowDown
-	}
-	return nil
+	return s.limit(s.uploads, fmt.Sprint(visitorOf(r).member.ID))
 }
 
 func errUploaded(h bt.InfoHash) error {
 	return fail(http.StatusConflict, "exists", "This torrent is here already, or was and is withdrawn, or is among your drafts: %s.", h)
-}
-
-// checkUpload makes a torrent file private and checks it, and what is said about it.
-func (s *site) checkUpload(data []byte, fields map[string]string) (n store.NewTorrent, changed bool, err error) {
-	private, changed, err := catalog.MakePrivate(data, s.Source)
-	if err != nil {
-		return n, changed, err
-	}
-	t, err := catalog.Parse(private)
-	if err != nil {
-		return n, changed, err
-	}
-	text, err := textFormOf(fields).parse()
-	if err != nil {
-		return n, changed, err
-	}
-	n = store.NewTorrent{Category: text.Category, Tags: text.Tags, InfoHash: t.InfoHash, Name: cmp.Or(text.Name, nameOf(t)), Description: text.Description, Size: t.Size,
-		PieceBytes: t.PieceLength, Files: len(t.Files), Metainfo: private}
-	if t.HasV1 && t.HasV2 {
-		n.InfoHash2 = t.TruncatedV2()
-	}
-	if n.Name == "" {
-		err = fail(http.StatusUnprocessableEntity, "name", "Give it a name: the one in the file cannot be shown.")
-	}
-	return n, changed, err
 }
 
 // nameOf is the name in a torrent file as lists show it; empty: nothing of it can be shown.
@@ -329,28 +316,51 @@ func (s *site) apiQuote(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, q)
 }
 
+// priceView is a torrent's price from a time on.
+type priceView struct {
+	At            time.Time `json:"at"`
+	Price         Utok      `json:"price_utok_per_gib"`
+	MultiplierPPM int64     `json:"multiplier_ppm" doc:"of the base price"`
+	SaturationPPM int64     `json:"saturation_ppm" doc:"demand by capacity"`
+	Demand        bt.Bytes  `json:"demand_bytes"`
+	Capacity      bt.Bytes  `json:"capacity_bytes"`
+}
+
+// pricesView is a torrent's last prices, newest first.
+type pricesView struct {
+	InfoHash string      `json:"infohash"`
+	Prices   []priceView `json:"prices" doc:"oldest first"`
+	Next     string      `json:"next" doc:"cursor of the page of older ones; empty: there are none"`
+}
+
+// approvalView is a torrent that an operator approved.
+type approvalView struct {
+	InfoHash string `json:"infohash"`
+	Approved bool   `json:"approved"`
+}
+
 func (s *site) apiPrices(w http.ResponseWriter, r *http.Request) error {
 	t, err := s.torrent(r)
 	if err != nil {
 		return err
 	}
-	rows, err := s.Store.Prices(r.Context(), t.ID, priceRows)
+	before, err := parseBefore(r)
 	if err != nil {
 		return err
 	}
-	type row struct {
-		At            time.Time `json:"at"`
-		Price         Utok      `json:"price_utok_per_gib"`
-		MultiplierPPM int64     `json:"multiplier_ppm"`
-		SaturationPPM int64     `json:"saturation_ppm"`
-		Demand        bt.Bytes  `json:"demand_bytes"`
-		Capacity      bt.Bytes  `json:"capacity_bytes"`
+	limit := priceRows
+	if text := r.URL.Query().Get("limit"); text != "" {
+		if limit, err = smallNumber(text, "limit", priceRows); err != nil {
+			return err
+		}
 	}
-	out := []row{}
-	for _, p := range rows {
-		out = append(out, row{utc(p.AtMs), Utok(p.Price), p.MultiplierPPM, p.SaturationPPM, p.Demand, p.Capacity})
+	rows, next, err := s.Store.PricesBefore(r.Context(), t.ID, before, limit)
+	if err != nil {
+		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"infohash": t.InfoHash.String(), "prices": out})
+	return answer(w, http.StatusOK, pricesView{t.InfoHash.String(), views(rows, func(p store.PriceRow) priceView {
+		return priceView{utc(p.AtMs), Utok(p.Price), p.MultiplierPPM, p.SaturationPPM, p.Demand, p.Capacity}
+	}), formatBefore(next)})
 }
 
 func (s *site) apiApprove(w http.ResponseWriter, r *http.Request) error {
@@ -358,7 +368,7 @@ func (s *site) apiApprove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"infohash": t.InfoHash.String(), "approved": true})
+	return answer(w, http.StatusOK, approvalView{t.InfoHash.String(), true})
 }
 
 func (s *site) approve(r *http.Request) (store.Torrent, error) {

@@ -55,8 +55,8 @@ type TransferAnswer struct {
 
 // apiTransfers takes in what a node exchanged; the same batch again changes nothing.
 func (s *site) apiTransfers(w http.ResponseWriter, r *http.Request) error {
-	if !s.Dev && !s.transfers.allow(asking(r), s.Now()) {
-		return errSlowDown
+	if err := s.limit(s.transfers, asking(r)); err != nil {
+		return err
 	}
 	var in TransferReport
 	body, err := readJSON(r, &in)

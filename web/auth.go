@@ -51,7 +51,7 @@ func (s *site) identify(next http.Handler) http.Handler {
 			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
 		case !errors.Is(err, store.ErrNotFound):
 			s.complain(r, "cannot look up who is asking", "error", err)
-			http.Error(w, errInternal.Detail, http.StatusInternalServerError)
+			errInternal.refuse(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -68,7 +68,7 @@ func (s *site) visitor(r *http.Request) (visitor, error) {
 		if err == nil && s.unseen(t.SeenMs) {
 			s.noted(s.Store.SeeToken(r.Context(), t.ID))
 		}
-		return visitor{member: &m, scope: t.Scope}, err
+		return visitor{member: visiting(&m), scope: t.Scope}, err
 	}
 	c, err := r.Cookie(s.cookieName())
 	if err != nil || c.Value == "" {
@@ -78,7 +78,13 @@ func (s *site) visitor(r *http.Request) (visitor, error) {
 	if err == nil && s.unseen(x.SeenMs) {
 		s.noted(s.Store.SeeSession(r.Context(), x.ID, s.coarseNetwork(r)))
 	}
-	return visitor{member: &x.Member, session: &x}, err
+	return visitor{member: visiting(&x.Member), session: &x}, err
+}
+
+// visiting takes the rights of an operator from whose account is closed: they may look at what is theirs only.
+func visiting(m *store.Member) *store.Member {
+	m.Operator = m.Operator && m.Banned == ""
+	return m
 }
 
 // unseen reports whether it is time again to note that a session or a token is used.
@@ -129,7 +135,7 @@ func (s *site) asMember(h handler) handler {
 // asOperator admits operators only.
 func (s *site) asOperator(h handler) handler {
 	return s.asMember(func(w http.ResponseWriter, r *http.Request) error {
-		if !visitorOf(r).member.Operator {
+		if m := visitorOf(r).member; !m.Operator || m.Banned != "" {
 			return errOperator
 		}
 		return h(w, r)
@@ -216,7 +222,7 @@ func (s *site) secret() string {
 
 // credentials are what a person types to sign in or up.
 type credentials struct {
-	Name     string `json:"name"`
+	Name     string `json:"name" doc:"2 to 32 letters, digits, . _ or -, a letter or digit first"`
 	Password string `json:"password"`
 }
 
@@ -229,8 +235,8 @@ func (s *site) signIn(r *http.Request, c credentials) (store.Member, error) {
 	if store.CheckName(c.Name) != nil {
 		name = "" // all impossible names share one bucket
 	}
-	if !s.Dev && !s.signIns.allow(name+" "+s.network(r), s.Now()) {
-		return store.Member{}, errSlowDown
+	if err := s.limit(s.signIns, name+" "+s.network(r)); err != nil {
+		return store.Member{}, err
 	}
 	m, err := s.Store.MemberByName(r.Context(), c.Name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -251,8 +257,8 @@ func (s *site) join(r *http.Request, c credentials, invite string) (store.Member
 	if err := store.CheckName(c.Name); err != nil {
 		return store.Member{}, err
 	}
-	if !s.Dev && !s.joins.allow(s.network(r), s.Now()) {
-		return store.Member{}, errSlowDown
+	if err := s.limit(s.joins, s.network(r)); err != nil {
+		return store.Member{}, err
 	}
 	n, err := s.newMember(r.Context(), c)
 	if err != nil {
@@ -313,8 +319,8 @@ func (s *site) recoverer(next http.Handler) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.Log.Error("panic in a request", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				http.Error(w, errInternal.Detail, http.StatusInternalServerError)
+				s.Log.Error("panic in a request", "route", loggedRoute(r), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				errInternal.refuse(w, r)
 			}
 		}()
 		next.ServeHTTP(w, r)

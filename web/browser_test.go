@@ -96,6 +96,8 @@ func TestClientRulesInABrowser(t *testing.T) {
 	err := chromedp.Do(ctx,
 		chromedp.Navigate(w.url+"/setup/operator"), loaded("#password"), chromedp.SendKeys("#name", "boss"), chromedp.SendKeys("#password", password),
 		press("main form button"), loaded(".search"),
+		chromedp.Navigate(w.url+"/admin"), loaded(".grouped"), shoot("admin"), fits(t, "admin"),
+		chromedp.Navigate(w.url+"/api"), loaded("main"), shoot("api"), fits(t, "api"),
 		chromedp.Navigate(w.url+"/admin/clients"), loaded("#prefix"), chromedp.SendKeys("#prefix", "-ZZ"), chromedp.SendKeys("#note", "breaks swarms"),
 		press("main form button"), loaded(removal), read(&denied), shoot("admin-clients"), fits(t, "admin-clients"),
 		press(removal+" button"), loaded("main:not(:has(input[value='-ZZ']))"), read(&log),

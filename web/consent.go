@@ -46,14 +46,24 @@ func (s *site) setBudget(r *http.Request, t store.Torrent, n bt.Bytes) error {
 	return s.Roster.BudgetChanged(r.Context(), m, t.ID)
 }
 
+// budgetBody is how much of a torrent a member wants to pay for.
+type budgetBody struct {
+	Budget *bt.Bytes `json:"budget_bytes"`
+}
+
+// budgetView is a budget that was set.
+type budgetView struct {
+	InfoHash string   `json:"infohash"`
+	Budget   bt.Bytes `json:"budget_bytes"`
+	Size     bt.Bytes `json:"size_bytes" doc:"of the torrent"`
+}
+
 func (s *site) apiBudget(w http.ResponseWriter, r *http.Request) error {
 	t, err := s.torrent(r)
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Budget *bt.Bytes `json:"budget_bytes"`
-	}
+	var in budgetBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -63,7 +73,7 @@ func (s *site) apiBudget(w http.ResponseWriter, r *http.Request) error {
 	if err := s.setBudget(r, t, *in.Budget); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"infohash": t.InfoHash.String(), "budget_bytes": *in.Budget, "size_bytes": t.Size})
+	return answer(w, http.StatusOK, budgetView{t.InfoHash.String(), *in.Budget, t.Size})
 }
 
 func (s *site) doBudget(w http.ResponseWriter, r *http.Request) (*view, error) {
@@ -103,10 +113,18 @@ func (s *site) setMaxPrice(r *http.Request, price tokens.Amount) error {
 	return s.Roster.MemberAdded(r.Context(), m)
 }
 
+// maxPriceBody is what a member consents to pay per GiB.
+type maxPriceBody struct {
+	MaxPrice *Utok `json:"max_price_utok_per_gib"`
+}
+
+// maxPriceView is what was set.
+type maxPriceView struct {
+	MaxPrice Utok `json:"max_price_utok_per_gib" doc:"0: the default rule"`
+}
+
 func (s *site) apiMaxPrice(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		MaxPrice *Utok `json:"max_price_utok_per_gib"`
-	}
+	var in maxPriceBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -116,7 +134,7 @@ func (s *site) apiMaxPrice(w http.ResponseWriter, r *http.Request) error {
 	if err := s.setMaxPrice(r, tokens.Amount(*in.MaxPrice)); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"max_price_utok_per_gib": *in.MaxPrice})
+	return answer(w, http.StatusOK, maxPriceView{*in.MaxPrice})
 }
 
 func (s *site) doMaxPrice(w http.ResponseWriter, r *http.Request) (*view, error) {

@@ -118,6 +118,14 @@ type coverageView struct {
 	tiersView
 }
 
+// availabilityView is the map.
+type availabilityView struct {
+	At       time.Time      `json:"at" doc:"when it was made"`
+	Hosted   tiersView      `json:"hosted"`
+	Torrents []coverageView `json:"torrents" doc:"for members and nodes, least replicated first"`
+	Next     string         `json:"next" doc:"cursor of the next page; empty: this was the last"`
+}
+
 // apiAvailability is the public map: counts, never names.
 func (s *site) apiAvailability(w http.ResponseWriter, r *http.Request) error {
 	c, page, next, err := s.coverageOf(r)
@@ -128,7 +136,7 @@ func (s *site) apiAvailability(w http.ResponseWriter, r *http.Request) error {
 	for _, t := range page {
 		list = append(list, coverageView{t.InfoHash.String(), t.Name, t.Size, t.ReplicationPPM(), newTiersView(t.Tiers)})
 	}
-	return answer(w, http.StatusOK, map[string]any{"at": utc(c.AtMs), "hosted": newTiersView(c.Hosts), "torrents": list, "next": formatCursor(next)})
+	return answer(w, http.StatusOK, availabilityView{utc(c.AtMs), newTiersView(c.Hosts), list, formatCursor(next)})
 }
 
 // torrentHosts bounds the list of a torrent's hosts.

@@ -72,6 +72,9 @@ func (c *crawl) typed(f htmlField) string {
 	case "date":
 		return cmp.Or(f.value, c.now().Add(48*time.Hour).Format(time.DateOnly))
 	case "datetime-local":
+		if f.name == "from" && !f.required { // from now on
+			return f.value
+		}
 		return cmp.Or(f.value, c.now().Add(48*time.Hour).Format("2006-01-02T15:04"))
 	}
 	if f.value != "" || f.name == "invite" { // anybody may join without one
@@ -92,6 +95,9 @@ func (c *crawl) typed(f htmlField) string {
 	}
 	if strings.Contains(f.name, "amount") || strings.Contains(f.name, "tokens") {
 		return "1"
+	}
+	if account := map[string]string{"from": "treasury", "to": "member/2/available"}[f.name]; account != "" {
+		return account
 	}
 	if strings.Contains(f.name, "hash") || f.name == "torrent" {
 		return c.samples["/torrents/{infohash}"].target[len("/torrents/"):]
@@ -213,7 +219,7 @@ func (v *walker) fresh(f found) found {
 }
 
 // endings are the last words of addresses that take something away.
-var endings = []string{"discard", "delete", "withdraw", "remove", "revoke", "close", "reject", "return", "ban", "sign-out", "unstake", "unpledge", "take-back", "clear", "reset", "off", "disable", "others", "end", "accept"}
+var endings = []string{"discard", "delete", "withdraw", "remove", "revoke", "close", "reject", "return", "ban", "sign-out", "unstake", "unpledge", "take-back", "clear", "reset", "refuse", "off", "disable", "others", "end", "accept"}
 
 func takesAway(f found) bool {
 	return slices.ContainsFunc(endings, func(word string) bool { return strings.HasSuffix(f.route, word) })

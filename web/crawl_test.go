@@ -30,7 +30,19 @@ import (
 var unreached = map[string]string{
 	"POST /account/passkeys/{id}/remove": "only an authenticator makes a passkey: the test of passkeys in a browser gets there",
 	"POST /account/confirm/passkey":      "likewise",
+
+	"GET /torznab/api":                    "tools ask, no page links to it: the tests of feeds get there",
+	"HEAD /torznab/api":                   "likewise",
+	"GET /torznab/api/api":                "likewise",
+	"HEAD /torznab/api/api":               "likewise",
+	"GET /torznab/download/{infohash}/*":  "likewise",
+	"HEAD /torznab/download/{infohash}/*": "likewise",
+	"HEAD /rss/{key}":                     "likewise",
+	"HEAD /rss/{key}/{id}":                "likewise",
 }
+
+// lena is a member who lost the password; nobody walks as her.
+const lena = 5
 
 // allRecords knows the record of every epoch.
 type allRecords struct{}
@@ -79,6 +91,8 @@ func (c *crawl) crowd(key badge.Key) {
 	alice.upload(torrentFile("\u202edesrever")) // it need not be taken
 	c.want(greta.upload(torrentFile("by a guest")), 201)
 	c.signUp("tina")
+	c.closed("cleo")
+	c.signUp("lena")
 	c.scenery(c.T)
 	c.want(alice.pay("/api/v1/locks", "1", `{"amount_utok":"8000000","weeks":26}`), 201)
 	c.settled()
@@ -93,6 +107,9 @@ func (c *crawl) crowd(key badge.Key) {
 	c.punished(alice)
 	c.session(2, 1, "-qB5050-", time.Minute)
 	c.session(3, 1, "-TR4050-", time.Hour)
+	if err := c.store.FindFlags(c.Context(), settle.DefaultParams()); err != nil { // the two share a network
+		c.Fatal(err)
+	}
 	c.want(boss.do("PUT", "/api/v1/collections/classics", strings.NewReader(`{"title":"Classics"}`)), 201)
 	c.requested(boss, alice)
 	c.award(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "Classics")
@@ -100,6 +117,21 @@ func (c *crawl) crowd(key badge.Key) {
 		c.codes = append(c.codes, code.(string))
 	}
 	c.want(alice.form("/wallet/withdraw", map[string]string{"key": "w", "rail": "voucher", "amount": "1.5"}), 200)
+	c.treasuryScenery()
+}
+
+// closed makes somebody whose account is closed and whose clients get no peers. What operators do to accounts the
+// crawl does to this one only: walkers whose own are closed would try no more forms.
+func (c *crawl) closed(name string) {
+	c.Helper()
+	c.signUp(name)
+	m, err := c.store.MemberByName(c.Context(), name)
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.exec("UPDATE members SET banned_reason = 'a quarrel', silent_ms = 1, silent_why = 'it took in silence' WHERE id = ?", m.ID)
+	c.exec("INSERT INTO silences (member, at_ms, why) VALUES (?, 1, 'it took in silence')", m.ID)
+	c.standIn = fmt.Sprintf("/admin/members/%d/", m.ID)
 }
 
 // punished has the member's node suspended, with an audit that says why and a penalty.
@@ -109,7 +141,9 @@ func (c *crawl) punished(owner *client) {
 	c.want(owner.pay("/api/v1/nodes/1/pledge", "p", `{"amount_utok":"20000000"}`), 201)
 	c.host(1, 1, 2, node, 16<<10, true, false)
 	c.auditRow(7, 1, "drawn", availability.Corrupt, corrupt())
-	c.slash(1, node, c.now().Add(24*time.Hour), 2*tokens.Unit)
+	for id := range int64(2) { // one is appealed against and decided on, one is returned
+		c.slash(id+1, node, c.now().Add(24*time.Hour), 2*tokens.Unit)
+	}
 	st := availability.NewStanding(availability.DefaultParams())
 	st.Suspended = true
 	raw, err := json.Marshal(st)
@@ -143,7 +177,7 @@ func (c *crawl) signedIn(name string) *client {
 }
 
 // entrances are pages that nobody links to.
-var entrances = []string{"/", "/healthz", "/.well-known/swarmstake.json", "/static/style.css", "/static/app.js", "/static/icon.svg", "/sign-up", "/requests/1"}
+var entrances = []string{"/", "/healthz", "/readyz", "/.well-known/swarmstake.json", "/static/style.css", "/static/app.js", "/static/icon.svg", "/sign-up", "/requests/1"}
 
 // Every page and every form, by everybody, with everything that people should not type. Nothing fails, nothing
 // leaks out of its place, every link leads somewhere and every page is a page, before and after.
@@ -161,8 +195,11 @@ func TestCrawl(t *testing.T) {
 		if err := c.store.AddSetupLink(t.Context(), setup, time.Hour); err != nil {
 			t.Fatal(err)
 		}
+		if err := c.store.AddPasswordLink(t.Context(), lena, setup, time.Hour, 0); err != nil {
+			t.Fatal(err)
+		}
 		for _, v := range all {
-			v.walk(append([]string{"/setup/" + setup}, entrances...)...)
+			v.walk(append([]string{"/setup/" + setup, "/password/" + setup}, entrances...)...)
 		}
 	}
 	timed("walk", walk)

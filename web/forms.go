@@ -29,10 +29,7 @@ func (s *site) moneyForm(r *http.Request) (store.Once, url.Values, error) {
 
 // mayMove bounds how often a member moves money: each time is a row that is kept for ever.
 func (s *site) mayMove(r *http.Request) error {
-	if !s.Dev && !s.moves.allow(fmt.Sprint(visitorOf(r).member.ID), s.Now()) {
-		return errSlowDown
-	}
-	return nil
+	return s.limit(s.moves, fmt.Sprint(visitorOf(r).member.ID))
 }
 
 // act is what a form asks for, and the page to go to afterwards; empty: the caller shows one.

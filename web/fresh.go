@@ -135,9 +135,9 @@ func (s *site) checkConfirmed(r *http.Request, x *store.Session) error {
 	if answer := r.PostForm.Get(confirmPasskey); answer != "" {
 		return s.showPasskey(r, x, answer)
 	}
-	back, ok := s.auth.confirms.take(x.ID, s.Now())
-	if !ok {
-		return errSlowDown
+	back, err := s.auth.confirms.take(x.ID, s.Now())
+	if err != nil {
+		return err
 	}
 	m, err := s.signIn(r, credentials{Name: x.Member.Name, Password: r.PostForm.Get(confirmPassword)})
 	if err == errPassword {

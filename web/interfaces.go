@@ -35,6 +35,11 @@ type Store interface {
 	factors
 	moneyFacts
 	rankings
+	moderation
+	treasury
+	fraud
+	feedFacts
+	membersAPI
 	Overview(context.Context) (store.Overview, error)
 	EpochFigures(ctx context.Context, n int) ([]store.EpochFigures, error)
 }
@@ -51,6 +56,8 @@ type accounts interface {
 	AddAPIToken(context.Context, store.APIToken) error
 	SetupLink(ctx context.Context, secret string) error
 	UseSetupLink(ctx context.Context, secret string, n store.NewMember) (store.Member, error)
+	PasswordLink(ctx context.Context, secret string) (store.Member, error)
+	UsePasswordLink(ctx context.Context, secret, hash string) (store.Member, error)
 }
 
 type catalogue interface {
@@ -81,6 +88,7 @@ type clients interface {
 	RemoveClientRule(ctx context.Context, prefix string, by bt.MemberID) error
 	MemberSessions(ctx context.Context, m bt.MemberID, maxAge time.Duration) ([]store.ClientSession, error)
 	OperatorLog(ctx context.Context, n int) ([]store.OperatorAct, error)
+	Desk(context.Context) (store.Desk, error)
 }
 
 type nodes interface {

@@ -27,14 +27,24 @@ func (l *limiter) allow(key string, now time.Time) bool {
 	return l.bucket(key, now).AllowN(now, 1)
 }
 
-// take is allow for an attempt that may turn out to be none: back returns the token.
-func (l *limiter) take(key string, now time.Time) (back func(), ok bool) {
+// take is allow for an attempt that may turn out to be none: back returns the token. The error says when there is
+// one again.
+func (l *limiter) take(key string, now time.Time) (back func(), err error) {
 	r := l.bucket(key, now).ReserveN(now, 1)
-	if r.DelayFrom(now) > 0 {
+	if wait := r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
-		return nil, false
+		return nil, slowDown(wait)
 	}
-	return func() { r.CancelAt(now) }, true
+	return func() { r.CancelAt(now) }, nil
+}
+
+// limit takes one token of a key's bucket. In development there are no limits.
+func (s *site) limit(l *limiter, key string) error {
+	if s.Dev {
+		return nil
+	}
+	_, err := l.take(key, s.Now())
+	return err
 }
 
 func (l *limiter) bucket(key string, now time.Time) *rate.Limiter {

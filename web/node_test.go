@@ -49,7 +49,7 @@ func TestPairing(t *testing.T) {
 		t.Fatalf("%v", first)
 	}
 	w.want(daemon.post("/api/v1/nodes/pair", body), 201) // its answer got lost: the same node
-	other := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
+	other := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("o", 32)))
 	w.problem(daemon.post("/api/v1/nodes/pair", fmt.Sprintf(`{"code":%q,"public_key":%q,"name":""}`, code, other)), 422, "code")
 	w.problem(daemon.post("/api/v1/nodes/pair", fmt.Sprintf(`{"code":"AAAA-AAAA","public_key":%q,"name":""}`, other)), 422, "code")
 	w.problem(daemon.post("/api/v1/nodes/pair", `{"code":"AAAA-AAAA","public_key":"short","name":""}`), 422, "public_key")

@@ -7,17 +7,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/swarmstake/swarmstake/store"
-	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
 // Rules for nodes' tokens (PROTOCOLS §3).
@@ -28,38 +25,37 @@ const (
 	maxJTI     = 100
 )
 
-// nodeClaims are a token's. Body is base64url(SHA-256(the request's body)), without which a node's
-// token is good for reading only.
-type nodeClaims struct {
-	jwt.RegisteredClaims
-	Body bodyHash `json:"body,omitempty"`
-}
-
 // nodeOf verifies a node's token and uses it up. kid says which key to try and nothing else; the
-// issuer must name the same node.
+// issuer must name the same node. A token that is refused uses nothing up.
 func (s *site) nodeOf(ctx context.Context, raw string) (store.Node, bodyHash, error) {
-	if len(raw) > maxJWT {
+	if len(raw) > maxJWT || strings.ContainsAny(raw, "\r\n") { // base64 decoders skip line ends
 		return store.Node{}, "", errNode
 	}
 	var node store.Node
+	var failed error // not the token, but the look-up of its key
 	claims := &nodeClaims{}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithAudience(s.audience), jwt.WithExpirationRequired(),
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithAudience(s.audience), jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithLeeway(jwtLeeway), jwt.WithTimeFunc(s.Now), jwt.WithStrictDecoding())
 	_, err := parser.ParseWithClaims(raw, claims, func(t *jwt.Token) (any, error) {
-		id, err := kid(t)
+		id, err := kid(t.Raw)
 		if err != nil {
 			return nil, err
 		}
 		if node, err = s.Store.Node(ctx, id); err != nil {
+			if !errors.Is(err, store.ErrNotFound) {
+				failed = err
+			}
 			return nil, err
 		}
 		return ed25519.PublicKey(node.PublicKey[:]), nil
 	})
-	if err != nil {
+	switch {
+	case failed != nil:
+		return store.Node{}, "", failed
+	case err != nil:
 		s.Log.Debug("node token refused", "error", err)
 		return store.Node{}, "", errNode
-	}
-	if claims.Issuer != fmt.Sprintf("node/%d", node.ID) || !shortLived(claims.RegisteredClaims) || claims.ID == "" || len(claims.ID) > maxJTI {
+	case !claims.of(node.ID):
 		return store.Node{}, "", errNode
 	}
 	err = s.Store.UseJWT(ctx, node.ID, claims.ID, claims.ExpiresAt.Add(jwtLeeway))
@@ -96,20 +92,6 @@ func (b *signedBody) Read(p []byte) (int, error) {
 		err = errBody
 	}
 	return n, err
-}
-
-func shortLived(c jwt.RegisteredClaims) bool {
-	return c.IssuedAt != nil && c.ExpiresAt.Sub(c.IssuedAt.Time) <= maxJWTLife
-}
-
-// kid reads the node's number; only its canonical decimal form counts.
-func kid(t *jwt.Token) (bt.NodeID, error) {
-	text, _ := t.Header["kid"].(string)
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || n == 0 || strconv.FormatUint(n, 10) != text {
-		return 0, errNode
-	}
-	return bt.NodeID(n), nil
 }
 
 // looksLikeJWT tells a node's token from a member's API token.

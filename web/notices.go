@@ -52,6 +52,9 @@ func noticeKinds() map[string]noticeWords {
 
 		store.NotifyApproved:  {groupTorrents, "A torrent of mine was approved", "{of} was approved: hosting it earns from now on.", false},
 		store.NotifyWithdrawn: {groupTorrents, "A torrent of mine was withdrawn", "{of} was withdrawn from the catalogue.", true},
+		store.NotifyChanges:   {groupTorrents, "An operator asks for changes of a torrent of mine", "An operator asks for changes of {of}: edit it, and it is looked at again.", true},
+		store.NotifyRefused:   {groupTorrents, "A torrent of mine was refused", "{of} was refused and left the catalogue.", true},
+		store.NotifyReport:    {groupTorrents, "What I reported was decided", "An operator decided on your {of}.", false},
 		store.NotifyComment:   {groupTorrents, "Somebody commented on a torrent of mine", "There is a new comment on {of}.", false},
 
 		store.NotifyFilled:   {groupRequests, "Somebody offers a torrent for my request", "A torrent was offered for {of}: look at it, and accept or reject it.", false},
@@ -63,6 +66,10 @@ func noticeKinds() map[string]noticeWords {
 		store.NotifySlash:     {groupHosting, "A penalty was taken", "A penalty of {amount} was taken after {of}. Within the appeal window an operator can return it.", true},
 		store.NotifySlashBack: {groupHosting, "A penalty was returned", "The penalty of {amount} after {of} was returned to you.", false},
 		store.NotifySuspended: {groupHosting, "A node of mine was suspended", "{of} was suspended: too many of its audits failed. It earns nothing until it has proven itself again.", true},
+
+		store.NotifyAccount:       {groupSecurity, "An operator changed something about my account", "{of}", false},
+		store.NotifyAppealGranted: {groupHosting, "An appeal of mine was granted", "Your {of} was granted, and {amount} came back to you. The reason is on its page.", false},
+		store.NotifyAppealRefused: {groupHosting, "An appeal of mine was refused", "Your {of} was refused; the reason is on its page.", true},
 
 		store.NotifySignIn:   {groupSecurity, "A new sign-in to my account", "Somebody signed in to your account: {of}. If that was not you, end that session and change your password.", false},
 		store.NotifyFactor:   {groupSecurity, "How I sign in was changed", "How you sign in was changed: {of}. If that was not you, ask an operator for help.", false},
@@ -88,6 +95,10 @@ func (s *site) notice(n store.Notification, names map[bt.TorrentID]store.Torrent
 	case store.NotifyClosed:
 		if n.Amount == 0 {
 			w.says = "{of} was closed without being filled."
+		}
+	case store.NotifyAppealGranted:
+		if n.Amount == 0 {
+			w.says = "Your {of} was granted. The reason is on its page."
 		}
 	case store.NotifyAccepted:
 		if n.Amount == 0 {
@@ -117,9 +128,15 @@ func (x *notice) subject(names map[bt.TorrentID]store.TorrentName) string {
 		return x.Ref
 	case what == "torrent":
 		return x.torrent(names, part)
+	case what == "report":
+		x.Path = "/reports#report-" + number
+		return "report " + number
 	case what == "audit":
 		x.Path = "/audits/" + number
 		return "audit " + number
+	case what == "appeal":
+		x.Path = "/appeals/" + number
+		return "appeal " + number
 	case what == "node":
 		x.Path = "/hosting/nodes/" + number
 		return "your node " + number

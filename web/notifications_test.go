@@ -40,9 +40,17 @@ func TestEveryKindOfNotificationHasWords(t *testing.T) {
 		store.NotifySlash:      {"audit/8", "penalty of 1.5 VIDYA was taken after audit 8", "/audits/8"},
 		store.NotifySlashBack:  {"audit/8", "was returned to you", "/audits/8"},
 		store.NotifySuspended:  {"node/2", "Your node 2 was suspended", "/hosting/nodes/2"},
-		store.NotifySignIn:     {"Firefox on Linux", "signed in to your account: Firefox on Linux.", "/account"},
-		store.NotifyFactor:     {"a passkey was added", "changed: a passkey was added", "/account"},
-		store.NotifyKeyReset:   {"", "announce key was replaced", "/mine/key"},
+
+		store.NotifyAppealGranted: {"appeal/4", "Your appeal 4 was granted, and 1.5 VIDYA came back", "/appeals/4"},
+		store.NotifyAppealRefused: {"appeal/4", "Your appeal 4 was refused", "/appeals/4"},
+
+		store.NotifySignIn:   {"Firefox on Linux", "signed in to your account: Firefox on Linux.", "/account"},
+		store.NotifyFactor:   {"a passkey was added", "changed: a passkey was added", "/account"},
+		store.NotifyKeyReset: {"", "announce key was replaced", "/mine/key"},
+		store.NotifyChanges:  {"torrent/1/decision/1", "asks for changes of “Big & <b>bold”", "/torrents/" + hash},
+		store.NotifyRefused:  {"torrent/99/decision/1", "A torrent that is gone was refused", ""},
+		store.NotifyReport:   {"report/3", "An operator decided on your report 3", "/reports#report-3"},
+		store.NotifyAccount:  {"An operator closed your account: a reason", "An operator closed your account: a reason", "/account"},
 	}
 	settings := text(w.want(mina.get("/notifications/settings"), 200))
 	for _, k := range store.NotificationKinds() {

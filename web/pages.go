@@ -8,12 +8,13 @@ import (
 
 func (s *site) pageRoutes(r chi.Router) {
 	r.NotFound(s.page(func(http.ResponseWriter, *http.Request) (*view, error) { return nil, errNoRoute }))
-	r.MethodNotAllowed(s.page(func(http.ResponseWriter, *http.Request) (*view, error) { return nil, errMethod }))
+	r.MethodNotAllowed(s.methodNotAllowed)
 	r.Get("/", s.page(s.pageHome))
 	r.Get("/economy", s.page(s.pageEconomy))
 	r.Get("/economy/parameters", s.page(s.pageParameters))
 	r.Get("/economy/epochs/{epoch}", s.page(s.pageEpoch))
 	r.Get("/clients", s.page(s.pageClients))
+	s.apiPages(r)
 	s.auditPages(r)
 	r.Route("/admin", s.adminPages)
 	s.badgePages(r)
@@ -26,6 +27,8 @@ func (s *site) pageRoutes(r chi.Router) {
 	s.accountPages(r)
 	s.livePages(r)
 	s.rankingPages(r)
+	s.moderationPages(r)
+	s.fraudPages(r)
 
 	r.Get("/buy", s.members(s.pageBuy))
 	r.Post("/buy", s.members(s.doBuy))
@@ -66,6 +69,7 @@ func (s *site) walletPages(r chi.Router) {
 
 // adminPages are for operators.
 func (s *site) adminPages(r chi.Router) {
+	r.Get("/", s.operators(s.pageDesk))
 	r.Get("/clients", s.operators(s.pageAdminClients))
 	r.Post("/clients", s.operators(s.doPutClient))
 	r.Post("/clients/remove", s.operators(s.doRemoveClient))
@@ -73,12 +77,13 @@ func (s *site) adminPages(r chi.Router) {
 	r.Post("/vouchers", s.freshOperators(s.doAddVouchers))
 	r.Post("/vouchers/revoke", s.freshOperators(s.doRevokeVoucher))
 	r.Post("/vouchers/{batch}/revoke", s.freshOperators(s.doRevokeBatch))
-	r.Get("/members", s.operators(s.pageAdminMembers))
-	r.Post("/members/{id}/verify", s.operators(s.doVerify))
 	r.Get("/audits", s.operators(s.pageAdminAudits))
 	r.Get("/nodes", s.operators(s.pageAdminNodes))
 	r.Post("/nodes/{node}/lift", s.freshOperators(s.doLift))
 	r.Get("/slashes", s.operators(s.pageSlashes))
 	r.Get("/transfers", s.operators(s.pageAdminTransfers))
 	r.Post("/slashes/{id}/return", s.freshOperators(s.doReturnSlash))
+	s.moderationAdmin(r)
+	s.treasuryAdmin(r)
+	s.fraudAdmin(r)
 }

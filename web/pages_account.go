@@ -24,6 +24,8 @@ func (s *site) accountPages(r chi.Router) {
 	r.Post("/sign-out", s.page(s.doSignOut))
 	r.Get("/setup/{token}", s.page(s.pageSetup))
 	r.Post("/setup/{token}", s.page(s.doSetup))
+	r.Get("/password/{token}", s.page(s.pagePasswordLink))
+	r.Post("/password/{token}", s.page(s.doPasswordLink))
 	r.Route("/account", s.ownAccountPages)
 }
 

@@ -64,9 +64,9 @@ func (s *site) secondFactor(r *http.Request, m store.Member, code string, inside
 	if strings.TrimSpace(code) == "" {
 		return errNeedCode
 	}
-	backs, ok := s.tryCode(r, m, inside)
-	if !ok {
-		return errSlowDown
+	backs, err := s.tryCode(r, m, inside)
+	if err != nil {
+		return err
 	}
 	if err := s.useCode(r, x, code); err != nil {
 		return err
@@ -80,20 +80,20 @@ func (s *site) secondFactor(r *http.Request, m store.Member, code string, inside
 // tryCode counts an attempt, at the account and address, and from outside at the account. backs undo that:
 // right codes are not limited. What an address has no tries for takes none of the account's, and a member
 // who is in keeps theirs: whoever has only the password cannot keep the owner from changing it.
-func (s *site) tryCode(r *http.Request, m store.Member, inside bool) (backs []func(), ok bool) {
+func (s *site) tryCode(r *http.Request, m store.Member, inside bool) (backs []func(), err error) {
 	name := strings.ToLower(m.Name)
 	if !s.Dev {
-		back, ok := s.auth.codes.take(name+" "+s.network(r), s.Now())
-		if !ok {
-			return nil, false
+		back, err := s.auth.codes.take(name+" "+s.network(r), s.Now())
+		if err != nil {
+			return nil, err
 		}
 		backs = append(backs, back)
 	}
 	if inside {
-		return backs, true
+		return backs, nil
 	}
-	back, ok := s.auth.accounts.take(name, s.Now())
-	return append(backs, back), ok
+	back, err := s.auth.accounts.take(name, s.Now())
+	return append(backs, back), err
 }
 
 // useCode uses up a code of the authenticator, or a recovery code. Of two who show the same one, one

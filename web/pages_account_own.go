@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -47,19 +48,28 @@ func (s *site) doPassword(w http.ResponseWriter, r *http.Request) (*view, error)
 	return nil, nil
 }
 
-// changePassword returns the new one's hash.
+// changePassword returns the new one's hash. It has a limit, since sign-ins wait while a password is hashed; and
+// one of its own, so that who has stolen a token for less cannot use it up.
 func (s *site) changePassword(r *http.Request, m store.Member, password, again string) (string, error) {
+	if err := s.limit(s.moves, fmt.Sprint("password ", m.ID)); err != nil {
+		return "", err
+	}
+	hash, err := s.newPassword(r, password, again)
+	if err != nil {
+		return "", err
+	}
+	return hash, s.Store.SetPassword(r.Context(), m.ID, hash)
+}
+
+// newPassword is the hash of a password that was typed twice.
+func (s *site) newPassword(r *http.Request, password, again string) (string, error) {
 	if err := s.takesPasswords(); err != nil {
 		return "", err
 	}
 	if password != again {
 		return "", fail(http.StatusUnprocessableEntity, "password", "The two passwords are not the same; type the new one twice.")
 	}
-	hash, err := s.passwords.hash(r.Context(), password)
-	if err != nil {
-		return "", err
-	}
-	return hash, s.Store.SetPassword(r.Context(), m.ID, hash)
+	return s.passwords.hash(r.Context(), password)
 }
 
 func (s *site) pageSessions(_ http.ResponseWriter, r *http.Request) (*view, error) {
@@ -169,14 +179,6 @@ func parseScope(text string) (store.Scope, error) {
 
 func (s *site) doRevokeToken(w http.ResponseWriter, r *http.Request) (*view, error) {
 	return s.gone(w, r, "/account/tokens", s.Store.RevokeAPIToken(r.Context(), visitorOf(r).member.ID, chi.URLParam(r, "id")))
-}
-
-func (s *site) pageFeed(_ http.ResponseWriter, r *http.Request) (*view, error) {
-	k, err := s.Store.FeedKey(r.Context(), visitorOf(r).member.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		err = nil
-	}
-	return &view{name: "account-feed", title: "Feed key", data: k}, err
 }
 
 func (s *site) doFeedKey(w http.ResponseWriter, r *http.Request) (*view, error) {

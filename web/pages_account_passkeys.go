@@ -111,8 +111,8 @@ func (s *site) shown(r *http.Request, purpose, answer string, of bt.MemberID) (s
 	if err != nil {
 		return store.Passkey{}, err
 	}
-	if !s.Dev && !s.auth.shown.allow(s.network(r), s.Now()) {
-		return store.Passkey{}, errSlowDown
+	if err := s.limit(s.auth.shown, s.network(r)); err != nil {
+		return store.Passkey{}, err
 	}
 	var k store.Passkey
 	shown, err := p.FinishShow(purpose, []byte(answer), s.Now(), func(id []byte) (factor.User, error) {

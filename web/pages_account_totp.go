@@ -62,11 +62,15 @@ func (s *site) pageTOTP(_ http.ResponseWriter, r *http.Request) (*view, error) {
 	return s.totpView(r, nil)
 }
 
-// doOfferTOTP makes a secret, which counts for nothing until a code of it is shown.
-func (s *site) doOfferTOTP(w http.ResponseWriter, r *http.Request) (*view, error) {
+// offerTOTP makes a secret, which counts for nothing until a code of it is shown.
+func (s *site) offerTOTP(r *http.Request) ([]byte, error) {
 	secret := make([]byte, factor.SecretBytes)
 	s.Random(secret)
-	if err := s.Store.OfferTOTP(r.Context(), visitorOf(r).member.ID, secret); err != nil {
+	return secret, s.Store.OfferTOTP(r.Context(), visitorOf(r).member.ID, secret)
+}
+
+func (s *site) doOfferTOTP(w http.ResponseWriter, r *http.Request) (*view, error) {
+	if _, err := s.offerTOTP(r); err != nil {
 		return nil, err
 	}
 	http.Redirect(w, r, "/account/totp", http.StatusSeeOther)
@@ -122,9 +126,15 @@ func (s *site) recoveryCodes(r *http.Request) (codes []string, hashes [][]byte) 
 	return codes, hashes
 }
 
-func (s *site) doRecoveryCodes(_ http.ResponseWriter, r *http.Request) (*view, error) {
+// replaceCodes makes new recovery codes; the old ones are worth nothing from then on.
+func (s *site) replaceCodes(r *http.Request) ([]string, error) {
 	codes, hashes := s.recoveryCodes(r)
-	if err := s.Store.ReplaceRecoveryCodes(r.Context(), visitorOf(r).member.ID, hashes); err != nil {
+	return codes, s.Store.ReplaceRecoveryCodes(r.Context(), visitorOf(r).member.ID, hashes)
+}
+
+func (s *site) doRecoveryCodes(_ http.ResponseWriter, r *http.Request) (*view, error) {
+	codes, err := s.replaceCodes(r)
+	if err != nil {
 		return nil, err
 	}
 	return s.totpView(r, codes)

@@ -116,27 +116,6 @@ func (s *site) backToVouchers(w http.ResponseWriter, r *http.Request, err error)
 	return s.again(r, v, err)
 }
 
-func (s *site) adminMembers(r *http.Request) (*view, error) {
-	list, err := s.Store.Unverified(r.Context(), adminRows)
-	return &view{name: "admin-members", title: "Members to verify", data: map[string]any{"Members": list, "E": s.Rules().Economy}}, err
-}
-
-func (s *site) pageAdminMembers(_ http.ResponseWriter, r *http.Request) (*view, error) {
-	return s.adminMembers(r)
-}
-
-func (s *site) doVerify(w http.ResponseWriter, r *http.Request) (*view, error) {
-	id, err := numberInPath(r, "id")
-	if err == nil {
-		err = s.verify(r, id)
-	}
-	if err != nil {
-		return nil, err
-	}
-	http.Redirect(w, r, "/admin/members", http.StatusSeeOther)
-	return nil, nil
-}
-
 // slashRow is a penalty with what can be done about it.
 type slashRow struct {
 	store.Slash

@@ -171,7 +171,13 @@ func (s *site) lift(r *http.Request, n bt.NodeID, reason string) error {
 	if err == nil {
 		s.Log.Info("suspension lifted", "node", n, "by", m.ID)
 	}
-	return err
+	return appealFault(err)
+}
+
+// liftedView is a node that counts again.
+type liftedView struct {
+	Node  bt.NodeID `json:"node"`
+	State string    `json:"state" enum:"active"`
 }
 
 func (s *site) apiLift(w http.ResponseWriter, r *http.Request) error {
@@ -179,16 +185,14 @@ func (s *site) apiLift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Reason string `json:"reason"`
-	}
+	var in operatorReason
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
 	if err := s.lift(r, n, in.Reason); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"node": n, "state": "active"})
+	return answer(w, http.StatusOK, liftedView{n, "active"})
 }
 
 // nodeRowView is a node in operators' list.
@@ -200,9 +204,15 @@ type nodeRowView struct {
 	State     string      `json:"state"`
 	AuditPPM  int64       `json:"audit_score_ppm"`
 	OnlinePPM int64       `json:"online_score_ppm"`
-	Held      Utok        `json:"held_utok"` // collateral and retained
+	Held      Utok        `json:"held_utok" doc:"collateral and retained"`
 	Claims    int         `json:"claims"`
 	Claimed   bt.Bytes    `json:"claimed_bytes"`
+}
+
+// nodeRowsView is a page of operators' list of nodes.
+type nodeRowsView struct {
+	Nodes []nodeRowView `json:"nodes"`
+	Next  string        `json:"next" doc:"cursor of the next page; empty: this was the last"`
 }
 
 func (s *site) apiAdminNodes(w http.ResponseWriter, r *http.Request) error {
@@ -218,7 +228,7 @@ func (s *site) apiAdminNodes(w http.ResponseWriter, r *http.Request) error {
 	for _, n := range list {
 		out = append(out, nodeRowView{n.ID, n.Name, n.Member, n.MemberName, nodeState(n.Node), n.Standing.Audit.PPM(), n.Standing.Online.PPM(), Utok(n.Held), n.Claims, n.Claimed})
 	}
-	return answer(w, http.StatusOK, map[string]any{"nodes": out, "next": formatBefore(int64(next))})
+	return answer(w, http.StatusOK, nodeRowsView{out, formatBefore(int64(next))})
 }
 
 // auditPages are those of who hosts what, and of what was asked of them.
@@ -227,13 +237,4 @@ func (s *site) auditPages(r chi.Router) {
 	r.Get("/audits/{audit}", s.members(s.pageAudit))
 	r.Get("/hosting/nodes/{node}", s.members(s.pageNode))
 	r.Post("/hosting/nodes/{node}/maintenance", s.members(s.doMaintenance))
-}
-
-// auditAPI are the same for programs.
-func (s *site) auditAPI(r chi.Router) {
-	r.Get("/availability", s.api(s.apiAvailability))
-	r.Get("/audits/{audit}", s.api(s.asMember(s.apiAudit)))
-	r.Get("/nodes/{node}/audits", s.api(s.asMember(s.apiNodeAudits)))
-	r.Get("/slashes", s.api(s.asMember(s.apiOwnSlashes)))
-	r.Get("/economy/epochs/{epoch}/audits", s.api(s.apiEpochAudits))
 }

@@ -168,12 +168,30 @@ func (s *site) removeClient(r *http.Request, prefix string) error {
 	return s.Roster.ClientsChanged(r.Context())
 }
 
-// ruleView is a client rule in the API.
-type ruleView struct {
+// clientRuleView is a client rule in the API.
+type clientRuleView struct {
 	Prefix    string    `json:"prefix"`
 	Allow     bool      `json:"allow"`
 	Note      string    `json:"note"`
 	ChangedAt time.Time `json:"changed_at"`
+}
+
+// clientRulesView says which clients may be used.
+type clientRulesView struct {
+	Rules         []clientRuleView `json:"rules"`
+	AllowUnlisted bool             `json:"allow_unlisted"`
+}
+
+// clientRuleBody is a rule to be set.
+type clientRuleBody struct {
+	Allow *bool  `json:"allow"`
+	Note  string `json:"note,omitempty"`
+}
+
+// clientRuleSetView is a rule that was set.
+type clientRuleSetView struct {
+	Prefix string `json:"prefix"`
+	Allow  bool   `json:"allow"`
 }
 
 func (s *site) apiClients(w http.ResponseWriter, r *http.Request) error {
@@ -181,11 +199,11 @@ func (s *site) apiClients(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	views := []ruleView{}
+	views := []clientRuleView{}
 	for _, c := range rules {
-		views = append(views, ruleView{c.Prefix, c.Allow, c.Note, utc(c.ChangedMs)})
+		views = append(views, clientRuleView{c.Prefix, c.Allow, c.Note, utc(c.ChangedMs)})
 	}
-	return answer(w, http.StatusOK, map[string]any{"rules": views, "allow_unlisted": policy.AllowsUnlisted()})
+	return answer(w, http.StatusOK, clientRulesView{views, policy.AllowsUnlisted()})
 }
 
 // prefixInPath is the prefix that the path names; it may hold an escaped slash.
@@ -201,10 +219,7 @@ func prefixInPath(r *http.Request) string {
 }
 
 func (s *site) apiPutClient(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Allow *bool  `json:"allow"`
-		Note  string `json:"note"`
-	}
+	var in clientRuleBody
 	if _, err := readJSON(r, &in); err != nil {
 		return err
 	}
@@ -215,7 +230,7 @@ func (s *site) apiPutClient(w http.ResponseWriter, r *http.Request) error {
 	if err := s.putClient(r, c); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]any{"prefix": c.Prefix, "allow": c.Allow})
+	return answer(w, http.StatusOK, clientRuleSetView{c.Prefix, c.Allow})
 }
 
 func (s *site) apiRemoveClient(w http.ResponseWriter, r *http.Request) error {

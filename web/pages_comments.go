@@ -152,6 +152,18 @@ func (s *site) mayComment(r *http.Request) error {
 	return nil
 }
 
+// addComment says something about a torrent.
+func (s *site) addComment(r *http.Request, t store.Torrent, typed string) (int64, error) {
+	text, err := commentText(typed)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.mayComment(r); err != nil {
+		return 0, err
+	}
+	return s.Store.AddComment(r.Context(), store.NewComment{Torrent: t.ID, Member: visitorOf(r).member.ID, Text: text})
+}
+
 func (s *site) doComment(w http.ResponseWriter, r *http.Request) (*view, error) {
 	t, err := s.torrent(r)
 	if err != nil {
@@ -160,14 +172,7 @@ func (s *site) doComment(w http.ResponseWriter, r *http.Request) (*view, error) 
 	if err := r.ParseForm(); err != nil {
 		return nil, badForm(err)
 	}
-	var id int64
-	text, err := commentText(r.PostForm.Get("text"))
-	if err == nil {
-		err = s.mayComment(r)
-	}
-	if err == nil {
-		id, err = s.Store.AddComment(r.Context(), store.NewComment{Torrent: t.ID, Member: visitorOf(r).member.ID, Text: text})
-	}
+	id, err := s.addComment(r, t, r.PostForm.Get("text"))
 	if err != nil {
 		return s.commentAgain(r, t, typedComment{Text: r.PostForm.Get("text")}, err)
 	}
@@ -186,7 +191,12 @@ func (s *site) commentOf(r *http.Request) (t store.Torrent, c store.Comment, err
 	if err == nil && c.Torrent != t.ID {
 		err = store.ErrNotFound
 	}
-	if err != nil {
+	return t, c, err
+}
+
+// postedAbout is commentOf for a form about it.
+func (s *site) postedAbout(r *http.Request) (t store.Torrent, c store.Comment, err error) {
+	if t, c, err = s.commentOf(r); err != nil {
 		return t, c, err
 	}
 	if err := r.ParseForm(); err != nil {
@@ -195,26 +205,45 @@ func (s *site) commentOf(r *http.Request) (t store.Torrent, c store.Comment, err
 	return t, c, nil
 }
 
+// editComment replaces the visitor's comment.
+func (s *site) editComment(r *http.Request, c store.Comment, typed string) error {
+	text, err := commentText(typed)
+	if err != nil {
+		return err
+	}
+	if err := s.mayComment(r); err != nil {
+		return err
+	}
+	return s.Store.EditComment(r.Context(), visitorOf(r).member.ID, c.ID, text)
+}
+
+// removeComment takes anybody's comment away, for an operator.
+func (s *site) removeComment(r *http.Request, t store.Torrent, c store.Comment, typed string) error {
+	m := visitorOf(r).member
+	reason, err := cleanText([]byte(typed), "reason", maxCommentReason)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.RemoveComment(r.Context(), m.ID, c.ID, strings.Join(strings.Fields(reason), " ")); err != nil {
+		return err
+	}
+	s.Log.Info("comment removed", "comment", c.ID, "infohash", t.InfoHash.String(), "by", m.ID)
+	return nil
+}
+
 func (s *site) doEditComment(w http.ResponseWriter, r *http.Request) (*view, error) {
-	t, c, err := s.commentOf(r)
+	t, c, err := s.postedAbout(r)
 	if err != nil {
 		return nil, err
 	}
-	text, err := commentText(r.PostForm.Get("text"))
-	if err == nil {
-		err = s.mayComment(r)
-	}
-	if err == nil {
-		err = s.Store.EditComment(r.Context(), visitorOf(r).member.ID, c.ID, text)
-	}
-	if err != nil {
+	if err := s.editComment(r, c, r.PostForm.Get("text")); err != nil {
 		return s.commentAgain(r, t, typedComment{ID: c.ID, Text: r.PostForm.Get("text")}, err)
 	}
 	return toComment(w, r, t, commentLink(c.ID))
 }
 
 func (s *site) doDeleteComment(w http.ResponseWriter, r *http.Request) (*view, error) {
-	t, c, err := s.commentOf(r)
+	t, c, err := s.postedAbout(r)
 	if err == nil {
 		err = s.Store.DeleteComment(r.Context(), visitorOf(r).member.ID, c.ID)
 	}
@@ -225,19 +254,14 @@ func (s *site) doDeleteComment(w http.ResponseWriter, r *http.Request) (*view, e
 }
 
 func (s *site) doRemoveComment(w http.ResponseWriter, r *http.Request) (*view, error) {
-	t, c, err := s.commentOf(r)
+	t, c, err := s.postedAbout(r)
 	if err != nil {
 		return nil, err
 	}
-	m, typed := visitorOf(r).member, r.PostForm.Get("reason")
-	reason, err := cleanText([]byte(typed), "reason", maxCommentReason)
-	if err == nil {
-		err = s.Store.RemoveComment(r.Context(), m.ID, c.ID, strings.Join(strings.Fields(reason), " "))
-	}
-	if err != nil {
+	typed := r.PostForm.Get("reason")
+	if err := s.removeComment(r, t, c, typed); err != nil {
 		return s.commentAgain(r, t, typedComment{ID: c.ID, Reason: typed}, err)
 	}
-	s.Log.Info("comment removed", "comment", c.ID, "infohash", t.InfoHash.String(), "by", m.ID)
 	return toComment(w, r, t, commentLink(c.ID))
 }
 

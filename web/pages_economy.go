@@ -60,7 +60,7 @@ func (s *site) pageParameters(_ http.ResponseWriter, r *http.Request) (*view, er
 		more = "/economy/parameters?cursor=" + formatBefore(next) + "#history"
 	}
 	return &view{name: "parameters", title: "Parameters", data: map[string]any{"Epoch": p.Epoch, "InForce": s.parameterViews(p.InForce),
-		"Pending": s.parameterViews(p.Pending), "History": s.parameterViews(history), "More": more}}, nil
+		"Pending": s.parameterViews(p.Pending), "Planned": p.Planned, "History": s.parameterViews(history), "More": more}}, nil
 }
 
 // torrentSplit is what an epoch paid for a torrent, with the torrent's name.

@@ -17,6 +17,7 @@ type invitesData struct {
 	TTL     time.Duration
 	Needed  bool // nobody joins without one
 	IsAdmin bool
+	Granted int // by an operator, and not used
 }
 
 type inviteRow struct {
@@ -44,6 +45,9 @@ func (s *site) invitesView(r *http.Request, made invitation) (*view, error) {
 		if next := list[0].CreatedMs + e.InviteInterval.Milliseconds(); next > s.Now().UnixMilli() {
 			d.NextMs = next
 		}
+	}
+	if d.Granted, err = s.Store.GrantedInvites(r.Context(), m.ID); err != nil {
+		return nil, err
 	}
 	return &view{name: "invites", title: "Invitations", data: d}, nil
 }

@@ -43,6 +43,9 @@ func (s *site) events(w http.ResponseWriter, r *http.Request) error {
 	defer end()
 	if s.Ending != nil {
 		defer context.AfterFunc(s.Ending, end)()
+		if s.Ending.Err() != nil { // end may be called a moment later
+			return store.ErrClosed
+		}
 	}
 	out := &eventStream{site: s, r: r, w: w, control: http.NewResponseController(w), member: visitorOf(r).member.ID}
 	_ = out.control.SetReadDeadline(time.Time{}) // else the request ends with the time for reading it
@@ -106,6 +109,7 @@ func (e *eventStream) Send(events []live.Event) error {
 	if err := e.control.Flush(); err != nil {
 		return errors.Join(errStreamEnds, err)
 	}
+	_ = e.control.SetWriteDeadline(time.Now().Add(liveSilence + liveWrite)) // HTTP/2 ends a stream when it passes, though nothing is being written
 	return nil
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/go-chi/chi/v5"
@@ -78,9 +79,14 @@ func (s *site) notices(r *http.Request, list []store.Notification) ([]notice, er
 	if err != nil {
 		return nil, err
 	}
+	why, err := s.Store.Explain(r.Context(), refNumbers(list, "decision"), refNumbers(list, "report"))
+	if err != nil {
+		return nil, err
+	}
 	out := make([]notice, len(list))
 	for i, n := range list {
 		out[i] = s.notice(n, names)
+		out[i].explain(why)
 	}
 	return out, nil
 }
@@ -123,14 +129,18 @@ type kindSwitch struct {
 	Says string
 }
 
-func (s *site) pageNotificationSettings(_ http.ResponseWriter, r *http.Request) (*view, error) {
+// kindSwitches are all kinds as the visitor has them.
+func (s *site) kindSwitches(r *http.Request) ([]kindSwitch, error) {
 	off, err := s.Store.NotificationsOff(r.Context(), visitorOf(r).member.ID)
+	return views(store.NotificationKinds(), func(k store.NotificationKind) kindSwitch {
+		return kindSwitch{k, k.Always || !slices.Contains(off, k.Kind), wordsOf(k.Kind).setting}
+	}), err
+}
+
+func (s *site) pageNotificationSettings(_ http.ResponseWriter, r *http.Request) (*view, error) {
+	switches, err := s.kindSwitches(r)
 	if err != nil {
 		return nil, err
-	}
-	isOff := map[string]bool{}
-	for _, k := range off {
-		isOff[k] = true
 	}
 	groups := noticeGroups()
 	index := map[string]int{}
@@ -142,10 +152,9 @@ func (s *site) pageNotificationSettings(_ http.ResponseWriter, r *http.Request) 
 	for i, name := range groups {
 		index[name], shown[i].Name = i, name
 	}
-	for _, k := range store.NotificationKinds() {
-		w := wordsOf(k.Kind)
-		g := &shown[index[w.group]]
-		g.Kinds = append(g.Kinds, kindSwitch{k, k.Always || !isOff[k.Kind], w.setting})
+	for _, k := range switches {
+		g := &shown[index[wordsOf(k.Kind).group]]
+		g.Kinds = append(g.Kinds, k)
 	}
 	return &view{name: "notifications-settings", title: "What you are told", data: map[string]any{"Groups": shown, "Saved": r.URL.Query().Get("saved") == "1"}}, nil
 }

@@ -228,26 +228,34 @@ type uploadRow struct {
 }
 
 func (s *site) pageUploads(_ http.ResponseWriter, r *http.Request) (*view, error) {
-	m := visitorOf(r).member.ID
 	before, err := torrentCursor(r)
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := s.Store.OwnUploads(r.Context(), m, before, ownPage)
+	rows, next, err := s.uploadRows(r, before, ownPage)
 	if err != nil {
 		return nil, err
+	}
+	return &view{name: "mine-uploads", title: "My uploads", data: map[string]any{"Rows": rows, "More": morePath("/mine/uploads", int64(next)), "Paged": before > 0}}, nil
+}
+
+// uploadRows reads a page of what the visitor uploaded, and where the next one begins; 0: nowhere.
+func (s *site) uploadRows(r *http.Request, before bt.TorrentID, limit int) (rows []uploadRow, next bt.TorrentID, err error) {
+	m := visitorOf(r).member.ID
+	list, next, err := s.Store.OwnUploads(r.Context(), m, before, limit)
+	if err != nil {
+		return nil, 0, err
 	}
 	earned, err := s.Store.UploadsByTorrent(r.Context(), m, s.Now().Add(-earnedWeek))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var rows []uploadRow
 	for _, u := range list {
 		row := uploadRow{OwnUpload: u, Earned: earned[u.ID]}
 		row.Seeders, row.Snatches, row.Leechers = s.Live.Swarm(u.ID)
 		rows = append(rows, row)
 	}
-	return &view{name: "mine-uploads", title: "My uploads", data: map[string]any{"Rows": rows, "More": morePath("/mine/uploads", int64(next)), "Paged": before > 0}}, nil
+	return rows, next, nil
 }
 
 // torrentCursor reads the number of a torrent below which a page begins.

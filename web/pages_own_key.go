@@ -36,25 +36,29 @@ func (s *site) pageKey(_ http.ResponseWriter, r *http.Request) (*view, error) {
 	return &view{name: "key", title: "Announce key", data: d}, nil
 }
 
-// doResetKey replaces the key, and has the tracker told of it.
-func (s *site) doResetKey(w http.ResponseWriter, r *http.Request) (*view, error) {
+// resetKey replaces the visitor's key, and has the tracker told of it.
+func (s *site) resetKey(r *http.Request) error {
 	m := visitorOf(r).member.ID
+	var secret [32]byte
+	s.Random(secret[:])
+	err := s.Store.ResetKey(r.Context(), m, secret)
+	if errors.Is(err, store.ErrKeyAge) {
+		return fail(http.StatusConflict, "key_age", "The key was replaced less than %s ago; wait a little before you replace it once more.", span(store.MinKeyAge))
+	}
+	if err != nil {
+		return err
+	}
+	return s.Roster.MemberAdded(r.Context(), m)
+}
+
+func (s *site) doResetKey(w http.ResponseWriter, r *http.Request) (*view, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, badForm(err)
 	}
 	if r.PostForm.Get("sure") != "yes" {
 		return s.keyAgain(w, r, fail(http.StatusUnprocessableEntity, "sure", "Tick that you know that every .torrent file has to be downloaded again."))
 	}
-	var secret [32]byte
-	s.Random(secret[:])
-	err := s.Store.ResetKey(r.Context(), m, secret)
-	if errors.Is(err, store.ErrKeyAge) {
-		err = fail(http.StatusConflict, "key_age", "The key was replaced less than %s ago; wait a little before you replace it once more.", span(store.MinKeyAge))
-	}
-	if err == nil {
-		err = s.Roster.MemberAdded(r.Context(), m)
-	}
-	if err != nil {
+	if err := s.resetKey(r); err != nil {
 		return s.keyAgain(w, r, err)
 	}
 	http.Redirect(w, r, "/mine/key?done=1", http.StatusSeeOther)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/go-chi/chi/v5"
 
@@ -55,23 +56,27 @@ func marketRow(t MarketTorrent, figure string) topRow {
 
 func (s *site) pageWanted(_ http.ResponseWriter, r *http.Request) (*view, error) {
 	now, lately := topList{Title: "Most wanted now", Figure: "Wanted"}, topList{Title: "Most downloaded in the last 7 days", Figure: "Downloaded"}
-	list, _, err := s.Store.Torrents(r.Context(), store.TorrentQuery{Sort: store.ByDemand, Limit: topRows})
+	list, week, err := s.mostWanted(r)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range list {
-		if t.Price.Demand > 0 {
-			now.Rows = append(now.Rows, s.topRow(t, showBytes(t.Price.Demand)))
-		}
-	}
-	week, err := s.Store.WantedLately(r.Context(), topRows)
-	if err != nil {
-		return nil, err
+		now.Rows = append(now.Rows, s.topRow(t, showBytes(t.Price.Demand)))
 	}
 	for _, t := range week {
 		lately.Rows = append(lately.Rows, s.topRow(t.Torrent, showBytes(t.Bytes)))
 	}
 	return &view{name: "rankings", title: "Most wanted", data: map[string]any{"Window": s.Rules().Surge.Window, "Now": now, "Lately": lately}}, nil
+}
+
+// mostWanted is what most is asked for now, and what most was downloaded lately.
+func (s *site) mostWanted(r *http.Request) (now []store.Torrent, lately []store.Wanted, err error) {
+	if now, _, err = s.Store.Torrents(r.Context(), store.TorrentQuery{Sort: store.ByDemand, Limit: topRows}); err != nil {
+		return nil, nil, err
+	}
+	now = slices.DeleteFunc(now, func(t store.Torrent) bool { return t.Price.Demand <= 0 })
+	lately, err = s.Store.WantedLately(r.Context(), topRows)
+	return now, lately, err
 }
 
 func (s *site) pageScarce(_ http.ResponseWriter, r *http.Request) (*view, error) {

@@ -4,24 +4,26 @@ import (
 	"net/http"
 
 	"github.com/swarmstake/swarmstake/store"
+	"github.com/swarmstake/swarmstake/tokens"
+	"github.com/swarmstake/swarmstake/tracker/bt"
 )
 
 // memberLists are the two orders of a page of members: by what they earned and by bytes.
 type memberLists struct {
 	path, title, doing string
 	earned, bytes      store.StandingsBy
-	figures            func(*site, store.Work) (earned, bytes string)
+	figures            func(store.Work) (earned tokens.Amount, bytes bt.Bytes)
 }
 
 func uploaderLists() memberLists {
-	return memberLists{"/top/uploaders", "Top uploaders", "uploading", store.ByUploadPay, store.ByUploadedBytes, func(s *site, w store.Work) (string, string) {
-		return s.money(w.Upload), showBytes(w.Uploaded)
+	return memberLists{"/top/uploaders", "Top uploaders", "uploading", store.ByUploadPay, store.ByUploadedBytes, func(w store.Work) (tokens.Amount, bt.Bytes) {
+		return w.Upload, w.Uploaded
 	}}
 }
 
 func hostLists() memberLists {
-	return memberLists{"/top/hosts", "Top hosts", "hosting", store.ByHostingPay, store.ByHostedBytes, func(s *site, w store.Work) (string, string) {
-		return s.money(w.Hosting), showBytes(w.Hosted / standingDays)
+	return memberLists{"/top/hosts", "Top hosts", "hosting", store.ByHostingPay, store.ByHostedBytes, func(w store.Work) (tokens.Amount, bt.Bytes) {
+		return w.Hosting, w.Hosted / standingDays
 	}}
 }
 
@@ -36,16 +38,28 @@ type memberRow struct {
 	Earned, Bytes string
 }
 
+// order is what a request wants members to be ranked by.
+func (l memberLists) order(r *http.Request) (store.StandingsBy, error) {
+	switch r.URL.Query().Get("by") {
+	case "", "earned":
+		return l.earned, nil
+	case "bytes":
+		return l.bytes, nil
+	}
+	return "", fail(http.StatusBadRequest, "by", "by must be earned or bytes.")
+}
+
+func (s *site) shownWork(l memberLists, w store.Work) (earned, bytes string) {
+	a, n := l.figures(w)
+	return s.money(a), showBytes(n)
+}
+
 // pageTopMembers shows who did most among those who want to be shown.
 func (s *site) pageTopMembers(l memberLists) func(http.ResponseWriter, *http.Request) (*view, error) {
 	return func(_ http.ResponseWriter, r *http.Request) (*view, error) {
-		by := l.earned
-		switch r.URL.Query().Get("by") {
-		case "", "earned":
-		case "bytes":
-			by = l.bytes
-		default:
-			return nil, fail(http.StatusBadRequest, "by", "by must be earned or bytes.")
+		by, err := l.order(r)
+		if err != nil {
+			return nil, err
 		}
 		list, err := s.Store.Standings(r.Context(), by, topHosts)
 		if err != nil {
@@ -59,11 +73,11 @@ func (s *site) pageTopMembers(l memberLists) func(http.ResponseWriter, *http.Req
 		var rows []memberRow
 		for i, x := range list {
 			row := memberRow{Place: i + 1, Name: x.Name, Me: x.Member == me}
-			row.Earned, row.Bytes = l.figures(s, x.Work)
+			row.Earned, row.Bytes = s.shownWork(l, x.Work)
 			rows = append(rows, row)
 		}
 		mine := memberRow{}
-		mine.Earned, mine.Bytes = l.figures(s, work)
+		mine.Earned, mine.Bytes = s.shownWork(l, work)
 		return &view{name: "rankings-members", title: l.title, data: map[string]any{"Path": l.path, "Title": l.title, "Doing": l.doing,
 			"ByBytes": by == l.bytes, "Rows": rows, "Mine": mine, "Listed": listed, "Days": standingDays, "Shown": topHosts}}, nil
 	}

@@ -203,28 +203,36 @@ func (s *site) requestView(r *http.Request, form url.Values) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := visitorOf(r).member
-	d := requestData{R: q, Own: q.Member == m.ID, Amount: typedIn(form, "amount"), Reason: typedIn(form, "reason"),
-		Rules: requestRules{store.RequestTime, store.ReviewTime, store.MinBounty, store.MaxOffers, maxWhy}}
-	if d.Backers, err = s.Store.Backers(r.Context(), q.ID); err != nil {
+	d, err := s.requestFacts(r, q)
+	if err != nil {
 		return nil, err
+	}
+	d.Amount, d.Reason = typedIn(form, "amount"), typedIn(form, "reason")
+	d.Rules = requestRules{store.RequestTime, store.ReviewTime, store.MinBounty, store.MaxOffers, maxWhy}
+	d.Free, err = s.free(r)
+	return &view{name: "request", title: q.Title, data: d}, err
+}
+
+// requestFacts is a request as the visitor sees it, without what only its page shows.
+func (s *site) requestFacts(r *http.Request, q store.Request) (d requestData, err error) {
+	m := visitorOf(r).member
+	d = requestData{R: q, Own: q.Member == m.ID}
+	if d.Backers, err = s.Store.Backers(r.Context(), q.ID); err != nil {
+		return d, err
 	}
 	for _, b := range d.Backers {
 		d.Backs = d.Backs || b.Member == m.ID
 	}
 	if d.Fills, err = s.Store.Fills(r.Context(), q.ID, fillRows); err != nil {
-		return nil, err
+		return d, err
 	}
 	if q.State == store.RequestReview && len(d.Fills) > 0 && d.Fills[0].Verdict == "" {
 		d.Pending = &d.Fills[0]
 	}
 	if d.MayFill() {
-		if d.Candidates, err = s.Store.Candidates(r.Context(), m.ID, q, candidateRows); err != nil {
-			return nil, err
-		}
+		d.Candidates, err = s.Store.Candidates(r.Context(), m.ID, q, candidateRows)
 	}
-	d.Free, err = s.free(r)
-	return &view{name: "request", title: q.Title, data: d}, err
+	return d, err
 }
 
 func (s *site) pageRequest(_ http.ResponseWriter, r *http.Request) (*view, error) {

@@ -89,29 +89,38 @@ func (s *site) doRejectFill(w http.ResponseWriter, r *http.Request) (*view, erro
 		return nil, err
 	}
 	return s.changeRequest(w, r, func(_ int64, form url.Values) error {
-		reason, err := why(form, "Say what is wrong with it: the uploader may bring another.")
-		if err != nil {
-			return err
-		}
-		return s.Store.RejectFill(r.Context(), visitorOf(r).member.ID, fill, reason)
+		return s.rejectFill(r, fill, form.Get("reason"))
 	})
+}
+
+func (s *site) rejectFill(r *http.Request, fill int64, typed string) error {
+	reason, err := why(typed, "Say what is wrong with it: the uploader may bring another.")
+	if err != nil {
+		return err
+	}
+	return s.Store.RejectFill(r.Context(), visitorOf(r).member.ID, fill, reason)
 }
 
 func (s *site) doEndRequest(w http.ResponseWriter, r *http.Request) (*view, error) {
 	return s.changeRequest(w, r, func(request int64, form url.Values) error {
-		reason, err := why(form, "Say why: everybody who sees the request can read it.")
-		if err != nil {
-			return err
-		}
-		m := visitorOf(r).member
-		s.Log.Info("request closed by an operator", "request", request, "by", m.ID)
-		return s.Store.CloseRequestFor(r.Context(), m.ID, request, reason)
+		return s.endRequest(r, request, form.Get("reason"))
 	})
 }
 
+// endRequest closes a request for an operator.
+func (s *site) endRequest(r *http.Request, request int64, typed string) error {
+	reason, err := why(typed, "Say why: everybody who sees the request can read it.")
+	if err != nil {
+		return err
+	}
+	m := visitorOf(r).member
+	s.Log.Info("request closed by an operator", "request", request, "by", m.ID)
+	return s.Store.CloseRequestFor(r.Context(), m.ID, request, reason)
+}
+
 // why reads a reason that must be given.
-func why(form url.Values, otherwise string) (string, error) {
-	reason, err := cleanLine(form.Get("reason"), "reason", maxWhy)
+func why(typed, otherwise string) (string, error) {
+	reason, err := cleanLine(typed, "reason", maxWhy)
 	if err == nil && reason == "" {
 		err = fail(http.StatusUnprocessableEntity, "reason", "%s", otherwise)
 	}

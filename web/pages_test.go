@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"fmt"
 	"html"
 	"net/url"
@@ -114,6 +115,31 @@ func TestSetupLink(t *testing.T) {
 	if has, err := w.store.HasOperator(t.Context()); err != nil || !has {
 		t.Fatal(has, err)
 	}
+}
+
+func TestPasswordLink(t *testing.T) {
+	w := newWorld(t)
+	w.member("alice", 0, 0)
+	m, err := w.store.MemberByName(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.AddPasswordLink(t.Context(), m.ID, "once", time.Hour, 0); err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser()
+	w.want(b.get("/password/wrong"), 404)
+	w.want(b.form("/password/wrong", map[string]string{"password": password, "again": password}), 404)
+	if page := w.want(b.get("/password/once"), 200).body; !bytes.Contains(page, []byte("alice")) {
+		t.Error("the page does not say whose password it sets")
+	}
+	w.want(b.form("/password/once", map[string]string{"password": "short", "again": "short"}), 422)
+	w.want(b.form("/password/once", map[string]string{"password": password, "again": "another " + password}), 422)
+	w.want(b.form("/password/once", map[string]string{"password": password, "again": password}), 303)
+	w.want(b.get("/wallet"), 303) // setting a password signs nobody in
+	w.want(b.form("/sign-in", map[string]string{"name": "alice", "password": password}), 303)
+	w.want(b.get("/wallet"), 200)
+	w.want(b.get("/password/once"), 404)
 }
 
 // naughty strings break careless pages, queries and parsers.

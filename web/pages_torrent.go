@@ -76,6 +76,9 @@ func (s *site) withdrawnPage(r *http.Request, missing error) (*view, error) {
 	if len(last) > 0 && last[0].Withdrew {
 		data["Reason"] = last[0].Reason
 	}
+	if data["Decisions"], err = s.decisions(r, t); err != nil {
+		return nil, err
+	}
 	return &view{name: "torrent-withdrawn", title: t.Name, status: http.StatusGone, data: data}, nil
 }
 
@@ -106,6 +109,9 @@ func (s *site) torrentPageWith(r *http.Request, t store.Torrent, typed typedComm
 		return nil, err
 	}
 	data["Chart"] = s.newChart(history)
+	if data["Decisions"], err = s.decisions(r, t); err != nil {
+		return nil, err
+	}
 	if data["Files"], err = s.torrentFiles(r.Context(), t); err != nil {
 		return nil, err
 	}

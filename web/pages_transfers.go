@@ -26,10 +26,15 @@ type silentView struct {
 	Member     bt.MemberID `json:"member"`
 	Name       string      `json:"name"`
 	Torrents   int         `json:"torrents"`
-	Owners     int         `json:"owners"` // of the nodes that say so
+	Owners     int         `json:"owners" doc:"of the nodes that say so"`
 	Said       bt.Bytes    `json:"said_bytes"`
 	Admitted   bt.Bytes    `json:"admitted_bytes"`
 	MissingPPM int64       `json:"missing_ppm"`
+}
+
+// silentsView is such members, those that miss most first.
+type silentsView struct {
+	Members []silentView `json:"members"`
 }
 
 func (s *site) apiAdminTransfers(w http.ResponseWriter, r *http.Request) error {
@@ -41,5 +46,5 @@ func (s *site) apiAdminTransfers(w http.ResponseWriter, r *http.Request) error {
 	for _, p := range list {
 		out = append(out, silentView{p.Member, p.Name, p.Torrents, p.Owners, p.Said, p.Admitted, p.MissingPPM()})
 	}
-	return answer(w, http.StatusOK, map[string]any{"members": out})
+	return answer(w, http.StatusOK, silentsView{out})
 }

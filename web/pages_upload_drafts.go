@@ -40,7 +40,36 @@ func (s *site) pageDraft(_ http.ResponseWriter, r *http.Request) (*view, error) 
 	if err != nil {
 		return nil, err
 	}
-	return draftView(d, showText(store.TorrentText{Name: d.Name, Description: d.Description, Category: d.Category, Tags: d.Tags})), nil
+	return draftView(d, showText(draftText(d))), nil
+}
+
+// draftText is what a draft says about its torrent.
+func draftText(d store.Draft) store.TorrentText {
+	return store.TorrentText{Name: d.Name, Description: d.Description, Category: d.Category, Tags: d.Tags}
+}
+
+// saveDraft keeps what was typed about a draft.
+func (s *site) saveDraft(r *http.Request, d store.Draft, f textForm) error {
+	text, err := f.named()
+	if err != nil {
+		return err
+	}
+	if err := s.mayUpload(r); err != nil { // the row is written as a whole, with the file
+		return err
+	}
+	return s.Store.EditDraft(r.Context(), visitorOf(r).member.ID, d.ID, text)
+}
+
+// publishDraft puts a draft into the catalogue and tells the announce path.
+func (s *site) publishDraft(r *http.Request, d store.Draft) error {
+	id, err := s.Store.PublishDraft(r.Context(), visitorOf(r).member.ID, d.ID)
+	if errors.Is(err, store.ErrExists) {
+		return errUploaded(d.InfoHash)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Roster.TorrentAdded(r.Context(), id)
 }
 
 // changeDraft saves what was typed about a draft, does what else was asked for, and goes on.
@@ -53,13 +82,7 @@ func (s *site) changeDraft(w http.ResponseWriter, r *http.Request, then func(sto
 		return nil, badForm(err)
 	}
 	f := postedText(r.PostForm)
-	text, err := f.named()
-	if err == nil {
-		err = s.mayUpload(r) // the row is written as a whole, with the file
-	}
-	if err == nil {
-		err = s.Store.EditDraft(r.Context(), visitorOf(r).member.ID, d.ID, text)
-	}
+	err = s.saveDraft(r, d, f)
 	next := ""
 	if err == nil {
 		next, err = then(d)
@@ -77,14 +100,7 @@ func (s *site) doSaveDraft(w http.ResponseWriter, r *http.Request) (*view, error
 
 func (s *site) doPublishDraft(w http.ResponseWriter, r *http.Request) (*view, error) {
 	return s.changeDraft(w, r, func(d store.Draft) (string, error) {
-		id, err := s.Store.PublishDraft(r.Context(), visitorOf(r).member.ID, d.ID)
-		if errors.Is(err, store.ErrExists) {
-			return "", errUploaded(d.InfoHash)
-		}
-		if err != nil {
-			return "", err
-		}
-		return donePath(d.InfoHash.String(), d.Changed), s.Roster.TorrentAdded(r.Context(), id)
+		return donePath(d.InfoHash.String(), d.Changed), s.publishDraft(r, d)
 	})
 }
 

@@ -48,8 +48,12 @@ func (s *site) editView(r *http.Request, t store.Torrent, f *textForm) (*view, e
 	}
 	d.Fixed = !d.May.Rename
 	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64) // nonsense is the first page
-	if err := s.readEdits(r, d, now, before); err != nil {
+	var next int64
+	if d.History, next, err = s.edits(r, t, now, max(before, 0), editRows); err != nil {
 		return nil, err
+	}
+	if next > 0 {
+		d.More = "/torrents/" + t.InfoHash.String() + "/edit?before=" + strconv.FormatInt(next, 10) + "#history"
 	}
 	title := "History of " + t.Name
 	if d.May.Edit {
@@ -64,11 +68,12 @@ func (s *site) textOf(r *http.Request, t store.Torrent) (store.TorrentText, erro
 	return store.TorrentText{Name: t.Name, Description: t.Description, Category: t.Category, Tags: tags}, err
 }
 
-// readEdits reads a page of a torrent's history. What a change made of the text is what the next one found.
-func (s *site) readEdits(r *http.Request, d *editData, now store.TorrentText, before int64) error {
-	list, err := s.Store.TorrentEdits(r.Context(), d.T.ID, max(before, 0), editRows+2)
+// edits reads a page of a torrent's history, and where the next one begins; 0: nowhere. What a change made of the
+// text is what the next one found.
+func (s *site) edits(r *http.Request, t store.Torrent, now store.TorrentText, before int64, limit int) (page []editRow, next int64, err error) {
+	list, err := s.Store.TorrentEdits(r.Context(), t.ID, before, limit+2)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	for i, e := range list {
 		after := now
@@ -78,13 +83,12 @@ func (s *site) readEdits(r *http.Request, d *editData, now store.TorrentText, be
 		case before > 0: // the first row of a later page: it was the last of the page before, too
 			continue
 		}
-		if len(d.History) == editRows {
-			d.More = "/torrents/" + d.T.InfoHash.String() + "/edit?before=" + strconv.FormatInt(list[i-1].ID+1, 10) + "#history"
-			break
+		if len(page) == limit {
+			return page, list[i-1].ID + 1, nil
 		}
-		d.History = append(d.History, editRow{e, differences(e.Before, after)})
+		page = append(page, editRow{e, differences(e.Before, after)})
 	}
-	return nil
+	return page, 0, nil
 }
 
 // differences lists what a change replaced.

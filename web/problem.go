@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/tokens"
@@ -22,6 +24,8 @@ type problem struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
+
+	again time.Duration // after which it is worth trying again; 0: it is not known
 }
 
 func (p *problem) Error() string { return p.Code + ": " + p.Detail }
@@ -103,6 +107,12 @@ func (s *site) asProblem(r *http.Request, err error) *problem {
 	if p := challengeProblem(err); p != nil {
 		return p
 	}
+	if p := moderationProblem(err); p != nil {
+		return p
+	}
+	if p := treasuryProblem(err); p != nil {
+		return p
+	}
 	if p := badgeProblem(err); p != nil {
 		return p
 	}
@@ -117,7 +127,7 @@ func (s *site) complain(r *http.Request, what string, args ...any) {
 	if r.Context().Err() != nil {
 		level, what = slog.LevelDebug, "the client went away: "+what
 	}
-	s.Log.Log(r.Context(), level, what, append([]any{"method", r.Method, "path", r.URL.Path}, args...)...)
+	s.Log.Log(r.Context(), level, what, append([]any{"method", r.Method, "route", loggedRoute(r)}, args...)...)
 }
 
 // shortfall says what is missing, in the format of all money.
@@ -145,15 +155,53 @@ func (s *site) api(h func(http.ResponseWriter, *http.Request) error) http.Handle
 		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(r))
 		w.Header().Set("Cache-Control", "no-store")
 		if err := h(w, r); err != nil {
-			p := s.asProblem(r, err)
-			if p.Status == http.StatusUnauthorized {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="swarmstake"`)
-			}
-			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(p.Status)
-			json.NewEncoder(w).Encode(p)
+			s.asProblem(r, err).send(w)
 		}
 	}
+}
+
+// againAfter is the Retry-After of who tried too often where nothing better is known.
+const againAfter = time.Minute
+
+// header sets what goes with a problem on pages and in the API.
+func (p *problem) header(h http.Header) {
+	switch {
+	case p.again > 0:
+		h.Set("Retry-After", strconv.Itoa(wholeSeconds(p.again)))
+	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(wholeSeconds(againAfter)))
+	}
+}
+
+// send answers a request of the API with the problem.
+func (p *problem) send(w http.ResponseWriter) {
+	h := w.Header()
+	p.header(h)
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="swarmstake"`)
+	}
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	json.NewEncoder(w).Encode(p) // the client may be gone: nothing to tell it then
+}
+
+// refuse answers a request that no handler sees: with a problem in the API, else with a sentence.
+func (p *problem) refuse(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, apiPath+"/") {
+		p.send(w)
+		return
+	}
+	p.header(w.Header())
+	http.Error(w, p.Detail, p.Status)
+}
+
+var errOrigin = fail(http.StatusForbidden, "cross_origin", "A page of another site sent this from your browser; it was not done.")
+
+// sameOrigin refuses what pages of other sites have a browser send (SECURITY 22).
+func sameOrigin(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(errOrigin.refuse))
+	return guard.Handler(next)
 }
 
 // answer writes a JSON answer.
@@ -172,7 +220,7 @@ const (
 
 func bodyLimit(r *http.Request) int64 {
 	switch {
-	case r.URL.Path == "/api/v1/torrents", r.URL.Path == "/upload":
+	case r.URL.Path == "/api/v1/torrents", r.URL.Path == "/api/v1/drafts", r.URL.Path == "/upload":
 		return maxUpload
 	case r.URL.Path == "/api/v1/node/report":
 		return maxReports

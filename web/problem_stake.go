@@ -18,6 +18,8 @@ func stakeProblem(err error) *problem {
 		return fail(http.StatusConflict, "seats_taken", "All seats are taken: nobody can join until somebody leaves. A smaller stake, which does not reach the gate, is possible.")
 	case errors.Is(err, store.ErrAppeal):
 		return fail(http.StatusConflict, "appeal_over", "The time in which this penalty can be returned is over.")
+	case errors.Is(err, store.ErrNotSuspended):
+		return fail(http.StatusConflict, "not_suspended", "The node is not suspended.")
 	case errors.Is(err, store.ErrReason):
 		return fail(http.StatusUnprocessableEntity, "reason", "Give a reason of 1 to 200 bytes; it is kept in the operators' log.")
 	case errors.Is(err, store.ErrMayNotInvite):

@@ -243,7 +243,7 @@ func TestRankingsInABrowser(t *testing.T) {
 	if pair == nil {
 		t.Fatalf("no code: %s", code)
 	}
-	other := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
+	other := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("o", 32)))
 	w.want(w.client("").post("/api/v1/nodes/pair", fmt.Sprintf(`{"code":%q,"public_key":%q,"name":"attic"}`, pair[1], other)), 201)
 	err = chromedp.Do(guests, chromedp.Navigate(w.url+"/hosting"), loaded(".scores"), shoot("r-hosting"), fits(t, "hosting"),
 		chromedp.Navigate(w.url+"/hosting/nodes/2"), loaded("#earned"), shoot("r-node"), fits(t, "node"))

@@ -43,6 +43,7 @@ type layout struct {
 	Wallet  *store.Wallet
 	Unread  int // notifications
 	Problem *problem
+	News    []announcementLine
 	Key     string // for a form that moves money
 	Data    any
 }
@@ -100,6 +101,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, v *view) {
 			l.Wallet = &wallet
 		}
 		l.Unread = s.unread(r, l.Member)
+		l.News = s.announcementLines(r, l.Member)
 	}
 	var out bytes.Buffer // a template that fails half-way must not send half a page
 	if err := s.pages[v.name].ExecuteTemplate(&out, "layout", l); err != nil {
@@ -113,6 +115,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, v *view) {
 		if v.problem != nil {
 			status = v.problem.Status
 		}
+	}
+	if v.problem != nil {
+		v.problem.header(w.Header())
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

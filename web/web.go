@@ -38,11 +38,13 @@ type Config struct {
 	ReportInterval time.Duration                  // between two reports of a node
 	Rules          func() Rules                   // in force; required
 	Parameters     map[string]ParameterInfo       // what the keys of parameters mean
+	Rulebook       store.Rulebook                 // that operators' changes of parameters are held to; nil: they cannot change any
 	PublicKeys     badge.Keys                     // that verify badges
 	ClientAddr     func(*http.Request) netip.Addr // nil: the connection's address
 	Now            func() time.Time               // nil: time.Now
 	Random         func([]byte)                   // nil: crypto/rand
 	Log            *slog.Logger                   // nil: discarded
+	Ready          func() bool                    // whether all of the server works; nil: it does
 	Ending         context.Context                // ends open event streams, for the server to end; nil: none does
 }
 
@@ -72,31 +74,34 @@ type Deps struct {
 type site struct {
 	Config
 	Deps
-	audience  string
-	secure    bool // BaseURL is https
-	pages     map[string]*template.Template
-	static    fs.FS
-	passwords *passwords
-	signIns   *limiter
-	joins     *limiter
-	uploads   *limiter
-	moves     *limiter
-	codes     *limiter // wrong voucher codes
-	reports   *limiter // of a node
-	accesses  *limiter // likewise: whom it may serve
-	ports     *limiter // likewise: tests of its port
-	portsAt   *limiter // … and of an address
-	looks     *limiter // at what is published for hosts
-	earnings  *limiter // of a node
-	transfers *limiter // likewise: reports of them
-	covered   coverageMemo
-	picked    picksMemo // of the market, for hosts
-	onTorrent torrentState
-	hub       *live.Hub
-	earned    earnedMemo
-	record    chan struct{} // held while an epoch's record of audits is made
-	sums      chan struct{} // held while it is added up what a node earned
-	auth      *authState    // of factors and proofs
+	audience     string
+	secure       bool // BaseURL is https
+	pages        map[string]*template.Template
+	static       fs.FS
+	passwords    *passwords
+	signIns      *limiter
+	joins        *limiter
+	uploads      *limiter
+	moves        *limiter
+	codes        *limiter // wrong voucher codes
+	reports      *limiter // of a node
+	accesses     *limiter // likewise: whom it may serve
+	ports        *limiter // likewise: tests of its port
+	portsAt      *limiter // … and of an address
+	looks        *limiter // at what is published for hosts
+	budgets      *budgets // of the API
+	earnings     *limiter // of a node
+	transfers    *limiter // likewise: reports of them
+	covered      coverageMemo
+	picked       picksMemo // of the market, for hosts
+	onTorrent    torrentState
+	hub          *live.Hub
+	earned       earnedMemo
+	announcedNow announcedMemo
+	record       chan struct{} // held while an epoch's record of audits is made
+	sums         chan struct{} // held while it is added up what a node earned
+	auth         *authState    // of factors and proofs
+	feeds        *feedState
 }
 
 // Limits of SECURITY 26.
@@ -123,7 +128,7 @@ func New(cfg Config, deps Deps) (http.Handler, error) {
 		signIns: newLimiter(signInEvery, signInBurst), joins: newLimiter(joinEvery, joinBurst), uploads: newLimiter(uploadEvery, uploadBurst),
 		codes: newLimiter(codeEvery, codeBurst), moves: newLimiter(moveEvery, moveBurst), record: make(chan struct{}, 1), reports: newLimiter(reportEvery, reportBurst),
 		accesses: newLimiter(accessEvery, accessBurst), ports: newLimiter(portEvery, portBurst), portsAt: newLimiter(portEvery/portNodes, portBurst*portNodes),
-		looks: newLimiter(lookEvery, lookBurst), earnings: newLimiter(earningsEvery, earningsBurst), transfers: newLimiter(transferEvery, transferBurst),
+		looks: newLimiter(lookEvery, lookBurst), budgets: newBudgets(), earnings: newLimiter(earningsEvery, earningsBurst), transfers: newLimiter(transferEvery, transferBurst),
 		onTorrent: newTorrentState(),
 		sums:      make(chan struct{}, earningsAtOnce)}
 	if s.pages, err = s.parsePages(); err != nil {
@@ -134,6 +139,7 @@ func New(cfg Config, deps Deps) (http.Handler, error) {
 	}
 	s.passwords = newPasswords(s.Random)
 	s.auth = s.newAuth()
+	s.feeds = newFeedState()
 	s.hub = s.newHub()
 	return s.routes(), nil
 }
@@ -162,106 +168,13 @@ func (c Config) withDefaults() Config {
 
 func (s *site) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.recoverer, s.headers, http.NewCrossOriginProtection().Handler, s.identify)
+	r.Use(s.recoverer, s.headers, sameOrigin, s.identify)
 	r.Get("/healthz", s.health)
+	r.Get("/readyz", s.readiness)
 	r.Get("/.well-known/swarmstake.json", s.discovery)
 	r.Handle("/static/*", staticFiles(s.static))
 	r.Route("/api/v1", s.apiRoutes)
+	s.feedRoutes(r)
 	s.pageRoutes(r)
 	return r
-}
-
-func (s *site) apiRoutes(r chi.Router) {
-	r.NotFound(s.api(func(http.ResponseWriter, *http.Request) error { return errNoRoute }))
-	r.MethodNotAllowed(s.api(func(http.ResponseWriter, *http.Request) error { return errMethod }))
-	r.Post("/members", s.api(s.apiJoin))
-	r.Post("/session", s.api(s.apiSignIn))
-	r.Get("/session", s.api(s.asMember(s.apiSession)))
-	r.Delete("/session", s.api(s.asMember(s.apiSignOut)))
-	r.Post("/tokens", s.api(s.asMember(s.apiToken)))
-
-	r.Get("/torrents", s.api(s.asAnybody(s.apiTorrents)))
-	r.Post("/torrents", s.api(s.asMember(s.apiUpload)))
-	r.Get("/torrents/{infohash}", s.api(s.asAnybody(s.apiTorrent)))
-	r.Get("/torrents/{infohash}/file", s.api(s.asAnybody(s.apiFile)))
-	r.Get("/torrents/{infohash}/quote", s.api(s.asMember(s.apiQuote)))
-	r.Get("/torrents/{infohash}/prices", s.api(s.asAnybody(s.apiPrices)))
-	r.Post("/torrents/{infohash}/approve", s.api(s.asMember(s.apiApprove)))
-	r.Put("/torrents/{infohash}/budget", s.api(s.asMember(s.apiBudget)))
-
-	r.Post("/torrents/{infohash}/sponsor", s.api(s.asMember(s.apiSponsor)))
-	s.moneyRoutes(r)
-	r.Get("/economy/parameters", s.api(s.apiParameters))
-	r.Get("/economy/epochs/{epoch}", s.api(s.apiEpoch))
-
-	s.auditAPI(r)
-	s.badgeAPI(r)
-	r.Get("/clients", s.api(s.apiClients))
-	r.Route("/admin", s.adminRoutes)
-
-	r.Post("/nodes/codes", s.api(s.asMember(s.apiCode)))
-	r.Post("/nodes/pair", s.api(s.apiPair))
-	r.Get("/nodes", s.api(s.asMember(s.apiNodes)))
-	r.Post("/nodes/{node}/pledge", s.api(s.asMember(s.apiPledge)))
-	r.Post("/nodes/{node}/unpledge", s.api(s.asMember(s.apiUnpledge)))
-	r.Post("/node/report", s.api(s.asNode(s.apiReport)))
-	r.Get("/node/status", s.api(s.asNode(s.apiStatus)))
-	r.Post("/node/access", s.api(s.asNode(s.apiAccess)))
-	r.Post("/node/port", s.api(s.asNode(s.apiPort)))
-	r.Post("/node/transfers", s.api(s.asNode(s.apiTransfers)))
-	r.Get("/node/earnings", s.api(s.asNode(s.apiEarnings)))
-	r.Get("/node/audits", s.api(s.asNode(s.apiOwnAudits)))
-	r.Get("/hosting/market", s.api(s.asAnybody(s.apiMarket)))
-	r.Get("/node/challenges", s.api(s.asNode(s.apiChallenges)))
-	r.Post("/node/challenges/{id}", s.api(s.asNode(s.apiAnswerChallenge)))
-	r.Get("/node/maintenance", s.api(s.asNode(s.apiMaintenance)))
-	r.Post("/node/maintenance", s.api(s.asNode(s.apiDeclareMaintenance)))
-}
-
-// moneyRoutes are those of a member's wallet, and of the sale.
-func (s *site) moneyRoutes(r chi.Router) {
-	member := func(h handler) http.HandlerFunc { return s.api(s.asMember(h)) }
-	r.Get("/wallet", member(s.apiWallet))
-	r.Get("/wallet/export", member(s.export))
-	r.Put("/wallet/max-price", member(s.apiMaxPrice))
-	r.Get("/transfers/*", member(s.apiReceipt))
-	r.Get("/ledger/head", s.api(s.apiHead))
-	r.Post("/stake", member(s.apiStake))
-	r.Post("/stake/unstake", member(s.apiUnstake))
-
-	r.Get("/sale", s.api(s.apiSale))
-	r.Post("/sale/buy", member(s.apiBuy))
-	r.Post("/sale/exchange", member(s.apiExchange))
-	r.Post("/sale/sell", member(s.apiSell))
-	r.Post("/deposits", member(s.apiDeposit))
-	r.Get("/withdrawals", member(s.apiWithdrawals))
-	r.Post("/withdrawals", member(s.apiWithdraw))
-	r.Post("/withdrawals/{id}/take-back", member(s.apiTakeBack))
-
-	r.Get("/locks", member(s.apiLocks))
-	r.Post("/locks", member(s.apiLock))
-	r.Post("/locks/{id}/claim", member(s.apiClaim))
-	r.Post("/vestings/release", member(s.apiRelease))
-	r.Get("/invites", member(s.apiInvites))
-	r.Post("/invites", member(s.apiInvite))
-}
-
-// adminRoutes are for operators.
-func (s *site) adminRoutes(r chi.Router) {
-	operator := func(h handler) http.HandlerFunc { return s.api(s.asOperator(h)) }
-	r.Put("/clients/{prefix}", operator(s.apiPutClient))
-	r.Delete("/clients/{prefix}", operator(s.apiRemoveClient))
-	r.Put("/torrents/{infohash}/free", operator(s.apiFree))
-	r.Get("/vouchers", operator(s.apiVouchers))
-	r.Post("/vouchers", operator(s.apiAddVouchers))
-	r.Post("/vouchers/revoke", operator(s.apiRevokeVoucher))
-	r.Post("/vouchers/{batch}/revoke", operator(s.apiRevokeBatch))
-	r.Get("/members/unverified", operator(s.apiUnverified))
-	r.Post("/members/{id}/verify", operator(s.apiVerify))
-	r.Get("/audits", operator(s.apiAdminAudits))
-	r.Get("/nodes", operator(s.apiAdminNodes))
-	r.Post("/nodes/{node}/lift", operator(s.apiLift))
-	r.Get("/slashes", operator(s.apiSlashes))
-	r.Get("/transfers", operator(s.apiAdminTransfers))
-	r.Post("/slashes/{id}/return", operator(s.apiReturnSlash))
 }

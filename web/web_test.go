@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/store"
 	"github.com/swarmstake/swarmstake/surge"
@@ -34,6 +36,7 @@ type world struct {
 	store   *store.Store
 	dir     string // of the database
 	url     string
+	router  chi.Router
 	clock   atomic.Int64 // ns after the real time
 	roster  fakeRoster
 	live    fakeLive
@@ -101,10 +104,18 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Lo
 // newWorld starts a site; change may alter its configuration.
 func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world {
 	t.Helper()
-	w := &world{T: t, dir: t.TempDir()}
+	w := &world{T: t}
+	w.start(t, change...)
+	return w
+}
+
+// start starts the world's site; it ends with t.
+func (w *world) start(t testing.TB, change ...func(*web.Config, *store.Economy)) {
+	t.Helper()
+	w.dir = t.TempDir()
 	server := httptest.NewUnstartedServer(nil)
 	w.url = "http://" + server.Listener.Addr().String()
-	cfg := web.Config{BaseURL: w.url, Dev: true, Source: "test", ReportInterval: time.Minute, Now: w.now,
+	cfg := web.Config{BaseURL: w.url, Dev: true, Source: "test", ReportInterval: time.Minute, Now: w.now, Rulebook: fakeRulebook{},
 		Log: slog.New(slog.NewTextHandler(&w.log, nil))}
 	eco := store.DefaultEconomy()
 	for _, f := range change {
@@ -122,10 +133,11 @@ func newWorld(t *testing.T, change ...func(*web.Config, *store.Economy)) *world 
 	if err != nil {
 		t.Fatal(err)
 	}
+	takePart(t, h)
+	w.router = h.(chi.Router)
 	server.Config.Handler = h
 	server.Start()
 	t.Cleanup(func() { server.Close(); s.Close() })
-	return w
 }
 
 // reply is an answer, read.
@@ -171,6 +183,7 @@ func (c *client) do(method, path string, body io.Reader, headers ...string) repl
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+	end := theActs.begin(c.w.store, method, theContract.route(method, req.URL.EscapedPath()))
 	res, err := c.http.Do(req)
 	if err != nil {
 		c.w.Fatal(err)
@@ -180,7 +193,12 @@ func (c *client) do(method, path string, body io.Reader, headers ...string) repl
 	if err != nil {
 		c.w.Fatal(err)
 	}
-	return reply{res.StatusCode, res.Header, b}
+	r := reply{res.StatusCode, res.Header, b}
+	end(r.status)
+	if err := theContract.check(method, path, r); err != nil {
+		c.w.Errorf("%s %s: %v", method, path, err)
+	}
+	return r
 }
 
 func (c *client) get(path string) reply { c.w.Helper(); return c.do("GET", path, nil) }

@@ -1,0 +1,72 @@
+package web
+
+import "github.com/swarmstake/swarmstake/web/openapi"
+
+// uploadsAPI is what uploaders do: drafts, edits, comments.
+func (s *site) uploadsAPI() []endpoint {
+	page := []openapi.Field{cursorParam(), limitParam()}
+	return []endpoint{
+		{openapi.Operation{Method: "GET", Path: "/torrents/{infohash}/files", Tag: tagTorrents, Who: openapi.Member,
+			Does:   "Lists the files of a torrent.",
+			Notes:  "The first 1000 files and folders are listed, those of outer folders before those of inner ones.",
+			Answer: openapi.Of[filesView]()}, s.apiFiles},
+		{openapi.Operation{Method: "GET", Path: "/torrents/{infohash}/peers", Tag: tagTorrents, Who: openapi.Member,
+			Does:   "Lists the clients that are in a torrent's swarm now, without their addresses.",
+			Answer: openapi.Of[swarmView]()}, s.apiPeers},
+		{openapi.Operation{Method: "GET", Path: "/torrents/{infohash}/text", Tag: tagTorrents, Who: openapi.Member,
+			Does:   "Returns what is said about a torrent, its tags among it, and what the member may change of it.",
+			Answer: openapi.Of[textView]()}, s.apiText},
+		{openapi.Operation{Method: "PATCH", Path: "/torrents/{infohash}/text", Tag: tagTorrents, Who: openapi.Member,
+			Does: "Changes name, category, tags or description of a torrent.",
+			Notes: "Its uploader may, and operators. What is absent stays. Of a torrent that was approved only operators change name and category. " +
+				"Every change is kept in the torrent's history.",
+			Body: openapi.Of[textBody](), Answer: openapi.Of[textView]()}, s.apiEdit},
+		{openapi.Operation{Method: "GET", Path: "/torrents/{infohash}/edits", Tag: tagTorrents, Who: openapi.Member,
+			Does:  "Lists the changes of what is said about a torrent, newest first.",
+			Query: page, Answer: openapi.Of[editsView]()}, s.apiEdits},
+		{openapi.Operation{Method: "POST", Path: "/torrents/{infohash}/withdraw", Tag: tagTorrents, Who: openapi.Member,
+			Does:  "Takes a torrent out of the catalogue for good.",
+			Notes: "Its uploader may as long as nobody has downloaded it; operators may always, and say why.",
+			Body:  openapi.Of[whyBody](), Status: 204}, s.apiWithdrawTorrent},
+
+		{openapi.Operation{Method: "GET", Path: "/drafts", Tag: tagTorrents, Who: openapi.Member,
+			Does:  "Lists the member's drafts, newest first.",
+			Query: page, Answer: openapi.Of[draftsView]()}, s.apiDrafts},
+		{openapi.Operation{Method: "POST", Path: "/drafts", Tag: tagTorrents, Who: openapi.Member,
+			Does:     "Keeps an upload as a draft that nobody else sees.",
+			Notes:    "The body is that of an upload.",
+			BodyType: "multipart/form-data", Body: uploadForm(), Status: 201, Answer: openapi.Of[draftAnswer]()}, s.apiAddDraft},
+		{openapi.Operation{Method: "GET", Path: "/drafts/{id}", Tag: tagTorrents, Who: openapi.Member,
+			Does:   "Returns a draft of the member's.",
+			Answer: openapi.Of[draftAnswer]()}, s.apiDraft},
+		{openapi.Operation{Method: "PATCH", Path: "/drafts/{id}", Tag: tagTorrents, Who: openapi.Member,
+			Does:  "Changes what a draft says about its torrent.",
+			Notes: "What is absent stays.",
+			Body:  openapi.Of[textBody](), Answer: openapi.Of[draftAnswer]()}, s.apiEditDraft},
+		{openapi.Operation{Method: "POST", Path: "/drafts/{id}/publish", Tag: tagTorrents, Who: openapi.Member,
+			Does:   "Puts a draft into the catalogue.",
+			Status: 201, Answer: openapi.Of[publishedView]()}, s.apiPublishDraft},
+		{openapi.Operation{Method: "DELETE", Path: "/drafts/{id}", Tag: tagTorrents, Who: openapi.Member,
+			Does:   "Discards a draft.",
+			Status: 204}, s.apiDiscardDraft},
+
+		{openapi.Operation{Method: "GET", Path: "/torrents/{infohash}/comments", Tag: tagTorrents, Who: openapi.Member,
+			Does:  "Lists the comments on a torrent, newest first.",
+			Notes: "Removed ones stay in the list, without their text.",
+			Query: page, Answer: openapi.Of[commentsAnswer]()}, s.apiComments},
+		{openapi.Operation{Method: "POST", Path: "/torrents/{infohash}/comments", Tag: tagTorrents, Who: openapi.Member,
+			Does:  "Comments on a torrent.",
+			Notes: "The same text again, while nobody said anything since, is the same comment.",
+			Body:  openapi.Of[commentBody](), Status: 201, Answer: openapi.Of[commentAnswer]()}, s.apiComment},
+		{openapi.Operation{Method: "PUT", Path: "/torrents/{infohash}/comments/{comment}", Tag: tagTorrents, Who: openapi.Member,
+			Does:  "Replaces a comment of the member's own.",
+			Notes: "That is possible for some time after it was written.",
+			Body:  openapi.Of[commentBody](), Answer: openapi.Of[commentAnswer]()}, s.apiEditComment},
+		{openapi.Operation{Method: "DELETE", Path: "/torrents/{infohash}/comments/{comment}", Tag: tagTorrents, Who: openapi.Member,
+			Does:   "Deletes a comment of the member's own.",
+			Status: 204}, s.apiDeleteComment},
+		{openapi.Operation{Method: "POST", Path: "/torrents/{infohash}/comments/{comment}/remove", Tag: tagModeration, Who: openapi.Operator,
+			Does: "Removes anybody's comment, for a reason that everybody can read.",
+			Body: openapi.Of[whyBody](), Status: 204}, s.apiRemoveComment},
+	}
+}
