@@ -95,7 +95,7 @@ func overSocket(ctx context.Context, socket, path string, req any) (json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		if err != nil {
 			return nil, errNoServer
@@ -169,9 +169,14 @@ func listenAdmin(dir string, add func(context.Context, AddMember) (AddedMember, 
 
 // command has a path of the socket answered by do. Commands are added before run.
 func command[Req, Ans any](a *adminServer, path string, do func(context.Context, Req) (Ans, error)) {
+	commandUpTo(a, path, maxAdminBody, do)
+}
+
+// commandUpTo is command for requests of at most so many bytes.
+func commandUpTo[Req, Ans any](a *adminServer, path string, limit int64, do func(context.Context, Req) (Ans, error)) {
 	a.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		var req Req
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody)).Decode(&req); err != nil {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit)).Decode(&req); err != nil {
 			http.Error(w, "malformed request", http.StatusBadRequest)
 			return
 		}

@@ -3,11 +3,15 @@ package server
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/acme"
 
 	"github.com/swarmstake/swarmstake/availability"
 	"github.com/swarmstake/swarmstake/store"
@@ -29,13 +33,14 @@ import (
 // repeat the key that the tag names. What is dated is one of the economy's parameters: see Rules.
 type Config struct {
 	Data           string   `doc:"folder of the database, the lock and the administrative socket"`
-	Listen         string   `doc:"address of the tracker, the website and the API"`
+	Listen         string   `doc:"address of the tracker, the website and the API; with tls.listen it proves the host's name and sends everybody to https"`
 	URL            string   `doc:"public address, used in announce URLs, cookies and links; empty: http://LISTEN"`
 	Dev            bool     `doc:"development: faucet, probes to loopback and private addresses, no limits for them, sign-in over plain http"`
 	Name           string   `doc:"of this tracker, shown on the website"`
 	TrustedProxies []string `doc:"networks of the proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 
 	Server       Timing              `doc:"the server's loops and files"`
+	TLS          TLS                 `doc:"the tracker's own TLS; empty: none, a proxy in front does it, or nobody"`
 	Limits       Limits              `doc:"on requests and connections; with dev, loopback and private addresses have none"`
 	Tracker      swarm.Params        `doc:"announces and metering (ECONOMY §3)"`
 	Surge        surge.Params        `dated:"yes" doc:"the download price (ECONOMY §4)"`
@@ -51,6 +56,7 @@ type Timing struct {
 	FlushInterval   time.Duration `range:"1ms..1h" doc:"the meter is written at least so often"`
 	AuditInterval   time.Duration `range:"1ms..1h" doc:"between two looks for audits that are due"`
 	HistoryInterval time.Duration `range:"0s..24h" doc:"between two kept rows of a torrent's price history"`
+	PriceKeep       time.Duration `range:"0s..87600h" doc:"a torrent's price history is kept whole so long; of what is older one row an hour, of what is older than a year one a day; 0s: for ever"`
 	ReportInterval  time.Duration `range:"1s..24h" doc:"daemons report what they host so often"`
 	EpochLength     time.Duration `range:"100ms..168h" dated:"yes" doc:"of an epoch, which is settled as a whole"`
 	SettlementDelay time.Duration `range:"0s..168h" dated:"yes" doc:"from an epoch's end to its settlement"`
@@ -58,6 +64,9 @@ type Timing struct {
 	GenesisTreasury tokens.Amount `unit:"utok" range:"0..1000000000000000000" doc:"minted into the treasury with a new database; changes nothing later"`
 	Journal         bool          `doc:"false: announces are answered before anything is kept of them; for measurements only"`
 	JournalBytes    int64         `unit:"bytes" range:"268435456..1125899906842624" doc:"disk space the meter's journal may take"`
+	MetricsListen   string        `doc:"IP:PORT of /metrics and of /readyz with its reasons, for monitors: loopback or a network of your own; empty: none"`
+	LogFormat       string        `range:"text|json" doc:"of the lines on standard error"`
+	LogLevel        string        `range:"debug|info|warn|error" doc:"the least that is logged; debug may name members' addresses"`
 }
 
 // Limits bound requests and connections (SECURITY 20, 26). With dev, loopback and private addresses
@@ -97,8 +106,10 @@ type Geo struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Name: "Swarmstake",
-		Server: Timing{FlushInterval: 250 * time.Millisecond, AuditInterval: 5 * time.Second, HistoryInterval: time.Minute,
-			ReportInterval: 5 * time.Minute, EpochLength: time.Hour, SettlementDelay: 45 * time.Minute, GuestRate: 64 << 10, Journal: true, JournalBytes: 4 << 30},
+		Server: Timing{FlushInterval: 250 * time.Millisecond, AuditInterval: 5 * time.Second, HistoryInterval: time.Minute, PriceKeep: 90 * 24 * time.Hour,
+			ReportInterval: 5 * time.Minute, EpochLength: time.Hour, SettlementDelay: 45 * time.Minute, GuestRate: 64 << 10, Journal: true, JournalBytes: 4 << 30,
+			LogFormat: "text", LogLevel: "info"},
+		TLS:     TLS{ACMEDirectory: acme.LetsEncryptURL},
 		Limits:  defaultLimits(),
 		Tracker: swarm.DefaultParams(), Surge: surge.DefaultParams(), Settle: settle.DefaultParams(),
 		Availability: availability.DefaultParams(), Probe: Probe{Concurrency: 16, Budget: 45 * time.Second, ManifestMax: 4 << 30, AuditKeep: 90 * 24 * time.Hour},
@@ -153,10 +164,10 @@ func (c Config) Validate() error {
 	_, err := c.proxies()
 	_, err2 := c.proberConfig()
 	_, err3 := parsePlace(c.Geo.Place)
-	if err := errors.Join(err, err2, err3); err != nil {
+	if err := errors.Join(err, err2, err3, checkListen("listen", c.Listen), checkListen("tls.listen", c.TLS.Listen), checkListen("server.metrics_listen", c.Server.MetricsListen)); err != nil {
 		return err
 	}
-	if err := checkURL(c.URL); err != nil {
+	if err := errors.Join(checkURL(c.URL), c.TLS.validate(c.URL)); err != nil {
 		return err
 	}
 	if c.Economy.UnbondingTime < c.Availability.AppealWindow { // else a slash comes too late (SECURITY 14)
@@ -171,6 +182,21 @@ func (c Config) Validate() error {
 		if table.err != nil {
 			return fmt.Errorf("configuration: in [%s]: %w", table.name, table.err)
 		}
+	}
+	return nil
+}
+
+// checkListen accepts what net.Listen can take, without asking for the host's addresses.
+func checkListen(key, at string) error {
+	if at == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(at)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return &ValueError{key, strconv.Quote(at), "an address and a port, such as 127.0.0.1:8080 or :443"}
 	}
 	return nil
 }
@@ -202,13 +228,19 @@ func networks(key string, list []string) ([]netip.Prefix, error) {
 // baseURL is the public address, or the listen address if it names one host.
 func (c Config) baseURL(listening netip.AddrPort) (string, error) {
 	if c.URL != "" {
-		return strings.TrimRight(c.URL, "/"), nil
+		return c.publicURL(), nil
 	}
 	if listening.Addr().IsUnspecified() {
 		return "", fmt.Errorf("listening on %s: say with --url which address members use, such as https://tracker.example", listening)
 	}
+	if c.TLS.Listen != "" {
+		return "https://" + listening.String(), nil
+	}
 	return "http://" + listening.String(), nil
 }
+
+// publicURL is the public address as configured.
+func (c Config) publicURL() string { return strings.TrimRight(c.URL, "/") }
 
 // sourceTag makes info-hashes of this tracker's torrents its own: the public host's name.
 func (c Config) sourceTag(base string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/swarmstake/swarmstake/store"
@@ -32,6 +33,9 @@ type flusher struct {
 	unsaved  *swarm.Batch // collected, but its commit reported an error: it is repeated as it is
 	stored   int64        // number of the last batch in the store; 0: none yet
 	released int64        // journal position below which nothing is needed
+
+	wholeMs atomic.Int64 // when the last round began after which everything was written; 0: none did
+	given   atomic.Int64 // released, for whoever looks
 }
 
 // flushRows is how many rows a batch has, about: while it is written no other write is.
@@ -127,7 +131,11 @@ func (f *flusher) flush(ctx context.Context, rest func(context.Context, time.Dur
 	waiters := f.waiters
 	f.waiters = nil
 	f.mu.Unlock()
+	began := time.Now()
 	err := f.round(ctx, rest)
+	if err == nil {
+		f.wholeMs.Store(began.UnixMilli())
+	}
 	for _, w := range waiters {
 		w <- err
 	}
@@ -166,5 +174,6 @@ func (f *flusher) round(ctx context.Context, rest func(context.Context, time.Dur
 	}
 	f.released = f.swarms.Unflushed(next)
 	f.journal.Release(f.released)
+	f.given.Store(f.released)
 	return nil
 }

@@ -18,18 +18,41 @@ const EnvPrefix = "SWARMSTAKE_"
 // Load reads the file (empty: none), then the environment, then flags (keys as in the file), over
 // the defaults. An unknown key or a value that is not accepted is an error that names it.
 func Load(base Config, path string, flags map[string]any) (Config, error) {
-	k := koanf.New(".")
+	conf, _, err := LoadOrigins(base, path, flags)
+	return conf, err
+}
+
+// LoadOrigins is Load, and says of each key that is set where its value comes from: the file, the
+// environment or a flag.
+func LoadOrigins(base Config, path string, flags map[string]any) (Config, map[string]string, error) {
+	k, origins := koanf.New("."), map[string]string{}
+	take := func(from string, p koanf.Provider, parser koanf.Parser) error {
+		layer := koanf.New(".")
+		if err := layer.Load(p, parser); err != nil {
+			return err
+		}
+		for _, name := range layer.Keys() {
+			origins[name] = from
+		}
+		return k.Merge(layer)
+	}
 	if path != "" {
-		if err := k.Load(file.Provider(path), toml.Parser()); err != nil {
-			return base, fmt.Errorf("read configuration %s: %w", path, err)
+		if err := take("file", file.Provider(path), toml.Parser()); err != nil {
+			return base, nil, fmt.Errorf("read configuration %s: %w", path, err)
 		}
 	}
-	if err := k.Load(env.Provider(EnvPrefix, ".", envKey), nil); err != nil {
-		return base, fmt.Errorf("read the environment: %w", err)
+	if err := take("environment", env.Provider(EnvPrefix, ".", envKey), nil); err != nil {
+		return base, nil, fmt.Errorf("read the environment: %w", err)
 	}
-	if err := k.Load(confmap.Provider(flags, "."), nil); err != nil {
-		return base, fmt.Errorf("read flags: %w", err)
+	if err := take("flag", confmap.Provider(flags, "."), nil); err != nil {
+		return base, nil, fmt.Errorf("read flags: %w", err)
 	}
+	conf, err := apply(base, k)
+	return conf, origins, err
+}
+
+// apply sets what was read over base.
+func apply(base Config, k *koanf.Koanf) (Config, error) {
 	conf, known := base, map[string]key{}
 	for _, key := range configKeys() {
 		known[key.name] = key

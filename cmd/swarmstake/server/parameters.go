@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/swarmstake/swarmstake/availability"
@@ -15,7 +17,8 @@ import (
 
 // Rules are the economy's parameters of one epoch: what decides what members pay and earn. They are
 // the dated keys of the configuration. The database says which are in force: a start with another
-// configuration announces them, and the next epoch begins with them everywhere at once.
+// configuration announces them, and so do operators on the website; the next epoch begins with them
+// everywhere at once.
 type Rules struct {
 	EpochLength     time.Duration
 	SettlementDelay time.Duration
@@ -75,30 +78,28 @@ func (c Config) withDated(values map[string]string) (Config, error) {
 }
 
 // recordRules notes in the database what the configuration changes, tells the operator, and puts in
-// force what is.
+// force what is. What operators set on the website stays, unless the configuration says something else
+// of it than at the last start.
 func (s *Server) recordRules(ctx context.Context) error {
 	wanted := s.conf.dated()
-	announced, err := s.saleAnnounced(ctx, wanted)
+	recorded, then, err := s.store.NextParameters(ctx, wanted)
 	if err != nil {
 		return err
 	}
-	if err := s.store.CheckSale(ctx, s.conf.economy()); err != nil && !announced {
-		return fmt.Errorf("configuration: economy.sale_price = %d, economy.sale_limit = %d: %w", s.conf.Economy.SalePrice, s.conf.Economy.SaleLimit, err)
+	if err := s.possible(ctx, recorded, then); err != nil {
+		return err
 	}
 	changes, err := s.store.SetParameters(ctx, wanted, byConfiguration)
 	if err != nil {
 		return err
 	}
 	s.tell(changes, len(changes) == len(wanted))
+	s.tellKept(wanted, then)
 	p, err := s.store.Parameters(ctx)
 	if err != nil {
 		return err
 	}
-	now := max(p.Epoch, 1)
-	if _, err := s.rulesAt(ctx, now+1); err != nil { // the next epoch must be able to begin
-		return err
-	}
-	rules, err := s.rulesAt(ctx, now)
+	rules, err := s.rulesAt(ctx, max(p.Epoch, 1))
 	if err != nil {
 		return err
 	}
@@ -106,30 +107,43 @@ func (s *Server) recordRules(ctx context.Context) error {
 	return nil
 }
 
-// saleAnnounced reports whether the sale's parameters are recorded as they are wanted. Then they were
-// possible, and a purchase since that made them impossible stops no start: renewSale logs it.
-func (s *Server) saleAnnounced(ctx context.Context, wanted map[string]string) (bool, error) {
-	p, err := s.store.Parameters(ctx)
+// possible reports why the next epoch could not begin with values that are to be recorded. A sale that is
+// recorded as it is wanted was possible, and a purchase since that made it impossible stops no start:
+// renewSale logs it.
+func (s *Server) possible(ctx context.Context, recorded, then map[string]string) error {
+	next, err := s.conf.withDated(then)
 	if err != nil {
-		return false, err
+		return fmt.Errorf("parameters of the next epoch, of which operators may have set some on the website: %w", err)
 	}
-	recorded, err := s.store.ParametersAt(ctx, max(p.Epoch, 1)+1)
-	for _, key := range []string{"economy.sale_price", "economy.sale_limit", "economy.sale_floor"} {
-		if recorded[key] != wanted[key] {
-			return false, err
-		}
+	if before, err := s.conf.withDated(recorded); err == nil && len(recorded) > 0 && before.curve() == next.curve() {
+		return nil
 	}
-	return true, err
+	if err := s.store.CheckSale(ctx, next.economy()); err != nil {
+		return fmt.Errorf("configuration: economy.sale_price = %d, economy.sale_limit = %d: %w", next.Economy.SalePrice, next.Economy.SaleLimit, err)
+	}
+	return nil
 }
 
 // tell logs a line for each change. A new database has all keys for the first time, which is no news.
 func (s *Server) tell(changes []store.ParameterChange, first bool) {
 	for _, c := range changes {
 		switch {
+		case c.Overtakes > 0:
+			s.log.Warn("a parameter changes: the configuration says something else than at the last start, and takes the place of what was set on the website",
+				"key", c.Key, "from", c.From, "to", c.To, "from_epoch", c.Epoch, "change", c.Overtakes)
 		case c.From != "":
 			s.log.Info("a parameter changes", "key", c.Key, "from", c.From, "to", c.To, "from_epoch", c.Epoch)
 		case !first:
 			s.log.Info("a parameter is new", "key", c.Key, "value", c.To, "from_epoch", c.Epoch)
+		}
+	}
+}
+
+// tellKept logs a line for each parameter of which the configuration says something that does not count.
+func (s *Server) tellKept(wanted, recorded map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		if recorded[key] != wanted[key] {
+			s.log.Info("a parameter stays as it was set on the website, until the configuration changes", "key", key, "value", recorded[key], "configuration", wanted[key])
 		}
 	}
 }
@@ -184,18 +198,27 @@ func openOffline(ctx context.Context, conf Config) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := prepareOffline(ctx, st, conf); err != nil {
+		st.Close()
+		return nil, err
+	}
+	return st, nil
+}
+
+// prepareOffline does what a server's start would have done: the first tokens of a new ledger are the treasury's.
+func prepareOffline(ctx context.Context, st *store.Store, conf Config) error {
+	if err := genesis(ctx, st, conf.Server.GenesisTreasury); err != nil {
+		return err
+	}
 	p, err := st.Parameters(ctx)
 	if err != nil {
-		st.Close()
-		return nil, err
+		return err
 	}
 	rules, err := rulesAt(ctx, st, conf, max(p.Epoch, 1), "")
-	if err != nil {
-		st.Close()
-		return nil, err
+	if err == nil {
+		st.SetEconomy(rules.Economy)
 	}
-	st.SetEconomy(rules.Economy)
-	return st, nil
+	return err
 }
 
 // webRules are the rules that the site shows.

@@ -248,7 +248,7 @@ func TestASaleThatCannotChangeKeepsTheServerFromStarting(t *testing.T) {
 // TestALoopTakesItsNewInterval: the time between two rounds is a parameter of some loops.
 func TestALoopTakesItsNewInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{now: time.Now, log: slog.New(slog.DiscardHandler)}
+		s := &Server{now: time.Now, log: slog.New(slog.DiscardHandler), health: newHealth(time.Now())}
 		ctx, cancel := context.WithCancel(t.Context())
 		began, interval := time.Now(), time.Minute
 		var rounds []time.Duration

@@ -9,7 +9,10 @@ import (
 )
 
 // PrintConfig writes every key with its effective value, as a file that Load reads.
-func PrintConfig(w io.Writer, c Config) error {
+func PrintConfig(w io.Writer, c Config) error { return PrintOrigins(w, c, nil) }
+
+// PrintOrigins is PrintConfig with a remark where a value comes from, unless it is a default.
+func PrintOrigins(w io.Writer, c Config, origins map[string]string) error {
 	b := bufio.NewWriter(w)
 	table := ""
 	for _, k := range configKeys() {
@@ -17,7 +20,11 @@ func PrintConfig(w io.Writer, c Config) error {
 			table = k.table
 			fmt.Fprintf(b, "\n[%s]\n", table)
 		}
-		fmt.Fprintf(b, "%s = %s\n", k.last(), literal(k.in(&c)))
+		fmt.Fprintf(b, "%s = %s", k.last(), literal(k.in(&c)))
+		if from := origins[k.name]; from != "" {
+			fmt.Fprintf(b, " # %s", from)
+		}
+		fmt.Fprintln(b)
 	}
 	return b.Flush()
 }
@@ -38,8 +45,8 @@ Every key, with what it is if nothing sets it. A key is set, the later winning o
    ` + "`SWARMSTAKE_SURGE__HALF_LIFE=5m`" + `; lists with commas: ` + "`SWARMSTAKE_TRUSTED_PROXIES=10.0.0.0/8,fd00::/8`" + `;
 3. by a flag: ` + "`--data`, `--listen`, `--url`, `--dev`" + `.
 
-` + "`swarmstake config check`" + ` prints every key with its effective value, or says which value is not
-accepted and what would be. Durations are numbers with units (` + "`250ms`, `5m`, `1h30m`, `72h`" + `). Amounts are
+` + "`swarmstake config check`" + ` prints every key with its effective value and, unless it is the default, where
+that comes from, or says which value is not accepted and what would be. Durations are numbers with units (` + "`250ms`, `5m`, `1h30m`, `72h`" + `). Amounts are
 whole micro-tokens (utok): 1 token is 1_000_000 utok. ppm are parts per million: 10_000 ppm is 1 %. Long
 numbers may have underscores.
 

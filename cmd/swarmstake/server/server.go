@@ -31,16 +31,8 @@ import (
 	"github.com/swarmstake/swarmstake/web"
 )
 
-// Limits of the listener (SECURITY 26).
-const (
-	headerTimeout  = 5 * time.Second
-	readTimeout    = 15 * time.Second
-	writeTimeout   = 20 * time.Second
-	idleTimeout    = 60 * time.Second
-	maxHeaderBytes = 4 << 10 // net/http adds 4 KiB: 8 KiB in all, as the front has it
-	drainTime      = 10 * time.Second
-	setupTTL       = 24 * time.Hour
-)
+// setupTTL is how long the link of the first start is good for.
+const setupTTL = 24 * time.Hour
 
 // Server is one running installation.
 type Server struct {
@@ -53,7 +45,13 @@ type Server struct {
 	front   *front.Front
 	handler *tracker.Handler
 	proxies []netip.Prefix
+	plainly []byte       // refuses announces that came unencrypted
+	secure  net.Listener // nil: no TLS of our own
+	cert    certificate  // nil likewise
 	admin   *adminServer
+	health  *health
+	metrics *metrics
+	monitor *metricsServer // nil: none
 	release func()
 
 	store   *store.Store
@@ -107,7 +105,7 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	if err := ensureDir(conf.Data); err != nil {
 		return nil, err
 	}
-	s := &Server{conf: conf, log: log, now: time.Now, proven: map[swarm.DownloadKey]int{}}
+	s := &Server{conf: conf, log: log, now: time.Now, proven: map[swarm.DownloadKey]int{}, health: newHealth(time.Now()), metrics: newMetrics()}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -122,7 +120,7 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{s.openStore, s.recordRules, s.excuseDowntime, s.loadMeter, s.openEpoch, s.wire, s.loadClaims, s.offerSetup} {
+	for _, step := range []func(context.Context) error{s.openStore, s.recordRules, s.excuseDowntime, s.loadMeter, s.openEpoch, s.wire, s.loadClaims, s.offerSetup, s.openMonitor} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -130,38 +128,15 @@ func Open(ctx context.Context, conf Config, log *slog.Logger) (_ *Server, err er
 	if s.admin, err = listenAdmin(conf.Data, s.addMember, log); err != nil {
 		return nil, err
 	}
+	s.admin.serveHealth(s.Readiness)
 	s.admin.serveClients(s.store, s.roster.ClientsChanged)
 	s.admin.serveMembers(s.store, s.roster.MemberAdded)
 	s.admin.serveVouchers(s.store)
 	s.admin.serveRevenue(s.store)
 	s.admin.serveLedger(s.store)
 	s.admin.serveTorrents(s.store, s.now, s.roster.TorrentAdded)
+	s.admin.serveImport(importing{store: s.store, base: s.base, source: s.conf.sourceTag(s.base), now: s.now, member: s.roster.MemberAdded, torrent: s.roster.TorrentAdded})
 	return s, nil
-}
-
-// listen binds the address. Announces are answered by the front, all else by net/http behind it.
-func (s *Server) listen() (err error) {
-	if s.proxies, err = s.conf.proxies(); err != nil {
-		return err
-	}
-	o := front.Options{Answer: s.announce, Exempt: s.conf.exempt, MaxConns: s.conf.Limits.Connections, MaxPerAddr: s.conf.Limits.PerAddress,
-		HeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout, Log: s.log}
-	if len(s.proxies) > 0 {
-		o.Client = func(conn netip.Addr, forwarded string) netip.Addr {
-			return tracker.Forwarded(conn, forwarded, s.proxies)
-		}
-		o.Exempt = func(a netip.Addr) bool { return s.conf.exempt(a) || tracker.Forwarded(a, "0.0.0.0", s.proxies) != a }
-	}
-	if s.front, err = front.Listen(s.conf.Listen, o); err != nil {
-		return fmt.Errorf("listen on %s: %w", s.conf.Listen, err)
-	}
-	s.base, err = s.conf.baseURL(s.front.Addr().(*net.TCPAddr).AddrPort())
-	return err
-}
-
-// announce is what the front asks, once it runs.
-func (s *Server) announce(dst []byte, key, what, query string, addr netip.Addr) []byte {
-	return s.handler.Answer(dst, key, what, query, addr)
 }
 
 // URL is the public address.
@@ -191,22 +166,21 @@ func (s *Server) notify(e Event) {
 func (s *Server) openStore(ctx context.Context) (err error) {
 	s.roster = newRoster(s.rules)
 	s.roster.base = s.base
-	s.store, err = store.Open(ctx, s.conf.Data, store.Options{OnFunds: s.roster.onFunds, Economy: s.conf.economy(), Log: s.log, Faucet: s.conf.faucet()})
+	s.store, err = store.Open(ctx, s.conf.Data, store.Options{OnFunds: s.roster.onFunds, OnCommit: s.committed, Economy: s.conf.economy(), Log: s.log, Faucet: s.conf.faucet()})
 	if err != nil {
 		return err
 	}
 	s.roster.store = s.store
-	return s.genesis(ctx)
+	return genesis(ctx, s.store, s.conf.Server.GenesisTreasury)
 }
 
 // genesis fills the treasury of a new ledger; on an old one the setting changes nothing.
-func (s *Server) genesis(ctx context.Context) error {
-	amount := s.conf.Server.GenesisTreasury
-	empty, err := s.store.Empty(ctx)
+func genesis(ctx context.Context, st *store.Store, amount tokens.Amount) error {
+	empty, err := st.Empty(ctx)
 	if err != nil || !empty || amount <= 0 {
 		return err
 	}
-	return s.store.Post(ctx, tokens.Transfer{ID: "genesis/treasury", Asset: tokens.Token, From: tokens.Issuance, To: tokens.Treasury,
+	return st.Post(ctx, tokens.Transfer{ID: "genesis/treasury", Asset: tokens.Token, From: tokens.Issuance, To: tokens.Treasury,
 		Amount: amount, Code: tokens.CodeGenesis, Ref: "genesis"})
 }
 
@@ -330,10 +304,10 @@ func (s *Server) wire(ctx context.Context) error {
 		return err
 	}
 	mux := chi.NewRouter()
+	mux.Use(s.metrics.observe)
 	mux.Handle("/announce/*", s.handler)
 	mux.Mount("/", site)
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	s.http = s.newHTTP(mux)
 	s.http.RegisterOnShutdown(s.auditor.nodes.end) // else every stop waits for the polls of daemons
 	return nil
 }
@@ -375,6 +349,14 @@ func (s *Server) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(loops)
 	g.Go(func() error { return s.serve(ctx, gctx, stopLoops) })
 	g.Go(func() error { return s.admin.run(gctx) })
+	context.AfterFunc(ctx, s.health.stop)
+	if s.monitor != nil {
+		g.Go(func() error { return s.monitor.run(gctx) })
+	}
+	g.Go(func() error { return s.every(gctx, s.figuresPause, "figures", s.measure) })
+	if s.cert != nil {
+		g.Go(func() error { return s.cert.keep(gctx, s.now) })
+	}
 	g.Go(func() error { return quiet(s.journal.Run(gctx)) })
 	g.Go(func() error { return s.every(gctx, s.priceStep, "reprice", s.reprice) })
 	go s.auditor.judge(context.WithoutCancel(ctx))
@@ -398,39 +380,11 @@ func quiet(err error) error {
 	return err
 }
 
-// serve answers requests; when ctx ends it drains them while the flusher still runs, because some
-// wait for it, and then ends the loops. When a loop failed it ends too: nothing would be written any
-// more.
-func (s *Server) serve(ctx, loops context.Context, stopLoops func()) error {
-	defer stopLoops()
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	failed := make(chan error, 2)
-	go func() { failed <- s.front.Run(serving) }()
-	go func() { failed <- s.http.Serve(s.front.Others()) }()
-	ended := 0
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-loops.Done():
-		return s.http.Close()
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	if err := s.http.Shutdown(drain); err != nil {
-		s.http.Close()
-	}
-	for stop(); ended < 2; ended++ {
-		<-failed
-	}
-	return nil
-}
-
 // every calls f until ctx ends, at an interval that is asked for again after each round. An error is
 // logged and the next round tries again: no round of these loops leaves anything half done.
 func (s *Server) every(ctx context.Context, interval func() time.Duration, name string, f func(context.Context, time.Time) error) error {
 	length := interval()
+	s.health.begin(name, length, s.now())
 	tick := time.NewTicker(length)
 	defer tick.Stop()
 	for {
@@ -438,13 +392,15 @@ func (s *Server) every(ctx context.Context, interval func() time.Duration, name 
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := f(ctx, s.now()); err != nil && ctx.Err() == nil {
+			err := f(ctx, s.now())
+			if err != nil && ctx.Err() == nil {
 				s.log.Error("a round failed and will be repeated", "loop", name, "error", err)
 			}
 			if l := interval(); l != length {
 				length = l
 				tick.Reset(l)
 			}
+			s.health.round(name, length, s.now(), err)
 		}
 	}
 }
@@ -452,7 +408,7 @@ func (s *Server) every(ctx context.Context, interval func() time.Duration, name 
 func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
 // sweepInterval is how often silent peers, ended sessions, and slashes, unbonding stake, locks and
-// allowances whose time has come are looked for.
+// allowances whose time has come are looked for, and what looks wrong, some members at a time.
 const sweepInterval = 5 * time.Second
 
 // expirePause is between two shards, so that looking for silent peers never competes with announces.
@@ -463,16 +419,23 @@ func (s *Server) sweep(ctx context.Context, now time.Time) error {
 	if _, err := s.store.MarkAlive(ctx); err != nil {
 		return err
 	}
-	return errors.Join(s.store.CloseSlashes(ctx), s.store.Mature(ctx), s.store.UnlockDue(ctx), s.store.GrantAllowances(ctx),
-		s.store.SweepAudits(ctx, s.conf.Probe.AuditKeep), s.store.SweepExchanges(ctx), s.store.SettleRequests(ctx), s.store.SweepNotifications(ctx), s.store.Sweep(ctx))
+	return errors.Join(s.store.CloseSlashes(ctx), s.store.ExpireCorrections(ctx), s.store.Mature(ctx), s.store.UnlockDue(ctx), s.store.GrantAllowances(ctx),
+		s.store.SweepAudits(ctx, s.conf.Probe.AuditKeep), s.store.SweepExchanges(ctx), s.store.SettleRequests(ctx), s.store.SweepNotifications(ctx), s.store.Sweep(ctx),
+		s.store.ThinPrices(ctx, s.conf.Server.PriceKeep), s.store.SweepEvidence(ctx), s.store.FindFlags(ctx, s.rules().Settle))
 }
 
 func (s *Server) epoch() store.Epoch { return *s.current.Load() }
 
 // close gives back what Open took; it may be called on a half-open server.
 func (s *Server) close() {
+	if s.secure != nil {
+		s.secure.Close()
+	}
 	if s.admin != nil {
 		s.admin.http.Close()
+	}
+	if s.monitor != nil {
+		s.monitor.l.Close()
 	}
 	if s.auditor != nil {
 		if err := s.auditor.places.close(); err != nil {
@@ -501,8 +464,8 @@ func (s *Server) close() {
 func (s *Server) website(proxies []netip.Prefix) (http.Handler, error) {
 	return web.New(web.Config{
 		BaseURL: s.base, Name: s.conf.Name, Source: s.conf.sourceTag(s.base), Dev: s.conf.Dev, ReportInterval: s.conf.Server.ReportInterval,
-		Rules: s.webRules, Parameters: parameterInfo(), PublicKeys: s.badges.public,
+		Rules: s.webRules, Parameters: parameterInfo(), Rulebook: rulebook{s.conf}, PublicKeys: s.badges.public,
 		ClientAddr: func(r *http.Request) netip.Addr { addr, _ := tracker.ClientAddr(r, proxies); return addr }, Log: s.log,
-		Ending: s.auditor.nodes.ending,
+		Ending: s.auditor.nodes.ending, Ready: func() bool { return s.Readiness().Ready },
 	}, web.Deps{Store: bank{s.store, s.flusher}, Live: s, Roster: s.roster, Keys: s.roster, Hosting: s, Serving: s, Seeding: s, Records: s})
 }

@@ -19,6 +19,9 @@ func (s *Server) nextEpoch(ctx context.Context) error {
 	if e := s.current.Load(); e != nil {
 		number = e.Number + 1
 	}
+	if err := s.beginPlanned(ctx); err != nil {
+		return fmt.Errorf("begin an epoch: %w", err)
+	}
 	rules, err := s.rulesAt(ctx, number)
 	if err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)
