@@ -15,6 +15,7 @@ func adminCmd() *cobra.Command {
 	member := &cobra.Command{Use: "member", Short: "Members"}
 	member.AddCommand(memberAddCmd())
 	member.AddCommand(memberChangeCmds()...)
+	member.AddCommand(passwordLinkCmd())
 	cmd.AddCommand(member, torrentsAdminCmd(), clientsCmd(), vouchersCmd(), revenueCmd(), correctCmd())
 	return cmd
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,5 +46,44 @@ func memberChangeCmd(do, short, long string) *cobra.Command {
 		cmd.Use = "ban NAME --reason TEXT --data DIR"
 		cmd.Flags().StringVar(&reason, "reason", "", "why, in words for the member")
 	}
+	return cmd
+}
+
+// defaultPasswordDays is how long a link to replace a lost password is good for.
+const defaultPasswordDays = 3
+
+func passwordLinkCmd() *cobra.Command {
+	var path string
+	var days int
+	cmd := &cobra.Command{
+		Use:   "password-link NAME --data DIR",
+		Short: "Print a one-use link with which a member chooses a new password",
+		Long: `Prints a link for a member who lost the password, or never had one. It works once; an older link of
+theirs stops working, and so does this one when the password is changed in another way. An
+authenticator and passkeys stay: who lost these too needs 'reset-factors' as well. Be sure that it is
+they who ask. It is logged.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			conf, err := loadConfig(cmd, path)
+			if err != nil {
+				return err
+			}
+			if days < 1 {
+				return errors.New("--days: want at least 1")
+			}
+			to, err := server.OpenImporter(cmd.Context(), conf)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, to.Close()) }()
+			link, err := to.PasswordLink(cmd.Context(), server.NewPasswordLink{Name: args[0], TTL: time.Duration(days) * 24 * time.Hour})
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(link)
+		},
+	}
+	configFlags(cmd, &path)
+	cmd.Flags().IntVar(&days, "days", defaultPasswordDays, "days for which the link is good")
 	return cmd
 }

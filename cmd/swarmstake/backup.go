@@ -39,7 +39,8 @@ the last row of the ledger in it. Keep that line elsewhere: 'swarmstake ledger v
 later that a ledger still holds everything of this backup.
 
 FILE must not exist, is readable by its owner only, and has its name only when it is complete and on
-disk; a command that was killed may leave a file that ends in .partial beside it. What clients moved
+disk; a command that was killed may leave a file that ends in .partial beside it. When it was made is
+noted in DIR/backup.last for metrics and 'swarmstake doctor'. What clients moved
 since the meter was last written to the database (seconds) is not in it: they say it again.`,
 		Example: `  swarmstake backup create /backup/$(date +%F).db --data /srv/swarmstake >> /backup/heads.txt`,
 		Args:    cobra.ExactArgs(1),
@@ -55,6 +56,10 @@ since the meter was last written to the database (seconds) is not in it: they sa
 			}
 			if err != nil {
 				return err
+			}
+			note := server.BackupNote{At: time.Now().UTC(), File: args[0], Head: head.Head.String(), Row: head.Row}
+			if err := server.NoteBackup(dir, note); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "swarmstake: the backup is complete, but monitors are not told of it: %v\n", err)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), headLine(head))
 			return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/swarmstake/swarmstake/cmd/swarmstake/bench"
 	"github.com/swarmstake/swarmstake/cmd/swarmstake/demo"
+	"github.com/swarmstake/swarmstake/cmd/swarmstake/doctor"
 	"github.com/swarmstake/swarmstake/cmd/swarmstake/torrentcmd"
 	"github.com/swarmstake/swarmstake/seeder/cli"
 )
@@ -47,11 +48,13 @@ Try it:        swarmstake demo
 Run it:        swarmstake serve --data DIR --listen ADDR --url https://tracker.example
 Check money:   swarmstake ledger verify --data DIR
 Keep it safe:  swarmstake backup create FILE --data DIR
+What is wrong: swarmstake doctor --data DIR
 Host and earn: swarmseed join URL --code CODE`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCmd(), demo.New(), ledgerCmd(), auditCmd(), backupCmd(), adminCmd(), configCmd(), torrentcmd.New(), bench.New(), simulateCmd(), badgeCmd(), seederCmd())
+	cmd.AddCommand(serveCmd(), demo.New(), importCmd(), ledgerCmd(), auditCmd(), backupCmd(), adminCmd(), configCmd(), torrentcmd.New(), bench.New(), simulateCmd(), badgeCmd(), seederCmd(),
+		doctor.New(doctor.Config{Flags: configFlags, Load: loadConfig}))
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -22,13 +21,18 @@ func configFlags(cmd *cobra.Command, path *string) {
 
 // loadConfig puts the flags that were given over environment and file.
 func loadConfig(cmd *cobra.Command, path string) (server.Config, error) {
+	conf, _, err := loadOrigins(cmd, path)
+	return conf, err
+}
+
+func loadOrigins(cmd *cobra.Command, path string) (server.Config, map[string]string, error) {
 	flags := map[string]any{}
 	for _, name := range []string{"data", "listen", "url", "dev"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			flags[name] = f.Value.String()
 		}
 	}
-	return server.Load(server.DefaultConfig(), path, flags)
+	return server.LoadOrigins(server.DefaultConfig(), path, flags)
 }
 
 // gcPercent is how much the heap may grow between two collections. Announces allocate nothing and
@@ -53,8 +57,7 @@ Stop it with Ctrl-C or SIGTERM: running requests are answered and the meter is w
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(gcPercent)
 			}
-			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-			s, err := server.Open(cmd.Context(), conf, log)
+			s, err := server.Open(cmd.Context(), conf, server.NewLog(os.Stderr, conf))
 			if err != nil {
 				return err
 			}
@@ -74,14 +77,14 @@ func configCmd() *cobra.Command {
 	var path string
 	check := &cobra.Command{
 		Use:   "check",
-		Short: "Print every key with its effective value, or say what is wrong",
+		Short: "Print every key with its effective value and where it is set, or say what is wrong",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			conf, err := loadConfig(cmd, path)
+			conf, origins, err := loadOrigins(cmd, path)
 			if err != nil {
 				return err
 			}
-			return server.PrintConfig(cmd.OutOrStdout(), conf)
+			return server.PrintOrigins(cmd.OutOrStdout(), conf, origins)
 		},
 	}
 	configFlags(check, &path)
